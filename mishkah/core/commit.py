@@ -1,0 +1,118 @@
+"""The one value that carries the system: a commit, and how the log writes it down."""
+
+import msgspec
+
+from mishkah.core.schema import Row, Schema, Table
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One row before and after.
+
+    *new* is the whole row after, or None when it is gone. *old* is None when there was no row;
+    the whole row when it is gone; otherwise the values that *new* replaced. *json* is *new* as it
+    is stored and sent. *was* is the `seq` that wrote the row before, or 0: so that the entries of
+    one row in the log are a chain, from its `seq` backwards.
+    """
+
+    table: str
+    id: str
+    was: int = 0
+    new: Row | None
+    old: Row | None
+    json: bytes
+
+    @property
+    def operation(self) -> str:
+        if self.new is None:
+            return "DELETE"
+        return "INSERT" if self.old is None else "UPDATE"
+
+    def before(self) -> Row | None:
+        """Return the whole row as it was."""
+        if self.new is None or self.old is None:
+            return self.old
+        return {**self.new, **self.old}
+
+    def changes(self, table: Table) -> bytes:
+        """Return the JSON of what changed: the whole row of an insert, nothing of a delete."""
+        if self.new is None:
+            return b"{}"
+        if self.old is None:
+            return self.json
+        return table.encode({name: self.new[name] for name in table.fields if name in self.old})
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A counter as a commit leaves it: the last number given."""
+
+    table: str
+    field: str
+    period: str
+    number: int
+
+
+class Name(msgspec.Struct, frozen=True):
+    """The name of a write, for ever: no client's other write may have it."""
+
+    client: str
+    ref: str
+    digest: bytes
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What one command did: `seq` is contiguous per store, *at* a timestamp in UTC."""
+
+    seq: int
+    at: str
+    changes: tuple[Change, ...]
+    counters: tuple[Taken, ...] = ()
+    name: Name | None = None
+    client: str | None = None
+    ref: str | int | None = None
+    user: str | None = None
+
+
+class _Logged(msgspec.Struct, omit_defaults=True):
+    table: str
+    id: str
+    was: int = 0
+    row: msgspec.Raw | None = None
+    old: msgspec.Raw | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_changes = msgspec.json.Decoder(list[_Logged]).decode
+
+
+def encode_changes(commit: Commit, schema: Schema) -> bytes:
+    """Return the changes of *commit* as the log keeps them."""
+    return _encode(
+        [
+            _Logged(
+                change.table,
+                change.id,
+                change.was,
+                msgspec.Raw(change.json) if change.json else None,
+                None
+                if change.old is None
+                else msgspec.Raw(schema.tables[change.table].encode(change.old)),
+            )
+            for change in commit.changes
+        ]
+    )
+
+
+def decode_changes(line: bytes, schema: Schema) -> tuple[Change, ...]:
+    """Return the changes whose `encode_changes` is *line*."""
+    return tuple(_change(logged, schema.tables[logged.table]) for logged in _decode_changes(line))
+
+
+def _change(logged: _Logged, table: Table) -> Change:
+    return Change(
+        table=logged.table,
+        id=logged.id,
+        was=logged.was,
+        new=None if logged.row is None else table.decode(logged.row),
+        old=None if logged.old is None else table.decode(logged.old),
+        json=b"" if logged.row is None else bytes(logged.row),
+    )

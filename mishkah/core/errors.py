@@ -1,0 +1,153 @@
+"""Refusals: what a command can be told, with a code for programs and two languages for people.
+
+Every sentence here is fixed: it may name the schema's own tables and fields, never what a client
+sent, so that nothing sent can be reflected, formatted or injected.
+"""
+
+from typing import ClassVar
+
+import msgspec
+
+MAX_DETAILS = 10
+MAX_PATH = 64
+
+
+class Text(msgspec.Struct, frozen=True):
+    """One sentence in the two languages of the house."""
+
+    en: str
+    ar: str
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """One thing that is wrong: where (a JSON pointer), by which rule, and in words."""
+
+    path: str
+    rule: str
+    text: Text
+
+
+def pointer(*parts: str | int) -> str:
+    """Return the JSON pointer (RFC 6901) of *parts*, cut at `MAX_PATH` characters."""
+    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{part}" for part in escaped)[:MAX_PATH]
+
+
+class Refused(Exception):
+    """A command that is refused whole: nothing of it happened, and no number was used."""
+
+    code: ClassVar[str] = "INTERNAL"
+    text: ClassVar[Text] = Text(
+        "The server failed on this command; nothing was changed",
+        "تعذّر على الخادم تنفيذ هذا الأمر، ولم يتغيّر شيء",
+    )
+
+    def __init__(self, text: Text | None = None, details: tuple[Detail, ...] = ()) -> None:
+        self.said = text or (details[0].text if details else self.text)
+        self.details = details
+        super().__init__(self.said.en)
+
+
+class BadMessage(Refused):
+    code = "BAD_MESSAGE"
+    text = Text("This is not a message of the protocol", "هذه ليست رسالة من رسائل البروتوكول")
+
+
+class TooLarge(Refused):
+    code = "TOO_LARGE"
+    text = Text("This message is too large", "هذه الرسالة أكبر من الحد المسموح")
+
+
+class Forbidden(Refused):
+    code = "FORBIDDEN"
+    text = Text(
+        "This connection belongs to another branch or module",
+        "هذا الاتصال يخص فرعًا أو مودولًا آخر",
+    )
+
+
+class UnknownModule(Refused):
+    code = "UNKNOWN_MODULE"
+    text = Text("Module not found", "المودول غير موجود")
+
+
+class UnknownTable(Refused):
+    code = "UNKNOWN_TABLE"
+    text = Text("This module has no such table", "لا يوجد جدول بهذا الاسم في المودول")
+
+
+class NotFound(Refused):
+    code = "NOT_FOUND"
+    text = Text("There is no row with this id", "لا يوجد صف بهذا المعرّف")
+
+
+class InvalidRow(Refused):
+    code = "INVALID"
+    text = Text("This row breaks a rule of its table", "هذا الصف يخالف قاعدة من قواعد جدوله")
+
+
+class Duplicate(Refused):
+    code = "DUPLICATE"
+    text = Text("There is already such a row", "يوجد صف مطابق من قبل")
+
+
+class RefReused(Refused):
+    code = "REF_REUSED"
+    text = Text(
+        "This ref already names another write of this client",
+        "هذا المرجع مستخدم من قبل لكتابة أخرى من الجهاز نفسه",
+    )
+
+
+class StorageFull(Refused):
+    code = "STORAGE_FULL"
+    text = Text(
+        "The server's disk takes no writes; nothing was changed",
+        "قرص الخادم لا يقبل الكتابة، ولم يتغيّر شيء",
+    )
+
+
+class StoreFailed(Refused):
+    code = "STORE_FAILED"
+    text = Text(
+        "This branch's data is not available now",
+        "بيانات هذا الفرع غير متاحة الآن",
+    )
+
+
+class GoingAway(Refused):
+    code = "GOING_AWAY"
+    text = Text("The server is stopping", "الخادم يتوقف الآن")
+
+
+class PluginFailed(Refused):
+    code = "PLUGIN_FAILED"
+    text = Text(
+        "A plugin failed on this command; nothing was changed",
+        "تعطّلت إضافة عند تنفيذ هذا الأمر، ولم يتغيّر شيء",
+    )
+
+
+class Internal(Refused):
+    code = "INTERNAL"
+
+
+class Invalid(Exception):
+    """What a plugin's validator raises to refuse a row.
+
+    *message* is for people, *ar* is the same in Arabic; *field* names the field at fault.
+    It becomes an INVALID of the command, with the path of the row.
+    """
+
+    def __init__(self, message: str, *, field: str = "", ar: str = "") -> None:
+        self.text = Text(message, ar or message)
+        self.field = field
+        super().__init__(message)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something wrong in a file that an operator or a plugin's author wrote."""
+
+    file: str
+    path: str
+    message: str

@@ -1,0 +1,172 @@
+"""A module's tables, as values: read once, checked wholly, then trusted."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from mishkah.core.errors import Detail, Text, pointer
+from mishkah.core.values import READERS, Wrong, number, read_key
+
+Row = Mapping[str, Any]
+"""A row: every field of its table, in the schema's order, `None` where empty."""
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
+
+Key = tuple[Any, ...]
+"""The values of an index's fields in one row."""
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    type: str
+    primary_key: bool = False
+    required: bool = False
+    unique: bool = False
+    enum: tuple[Any, ...] = ()
+    default: Any = None
+    description: Any = None
+
+    def read(self, value: object) -> Any:
+        """Return *value* as it is kept, or raise `Wrong`. Absence is the table's business."""
+        kept = read_key(value) if self.primary_key else READERS[self.type](value)
+        if self.enum and kept not in self.enum:
+            raise Wrong(
+                "enum",
+                Text("This is not one of the allowed values", "هذه ليست من القيم المسموح بها"),
+            )
+        return kept
+
+
+class Index(msgspec.Struct, frozen=True, kw_only=True):
+    """One index; a unique one is kept in memory too."""
+
+    fields: tuple[str, ...]
+    unique: bool = False
+
+    @property
+    def name(self) -> str:
+        return "_".join(self.fields)
+
+    def key(self, row: Row) -> Key | None:
+        """Return the key of *row*, or None where a field is empty: nulls are never equal (SQL)."""
+        values = tuple([row[field] for field in self.fields])
+        return None if None in values else values
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    fields: Mapping[str, Field]
+    primary_key: str
+    indexes: tuple[Index, ...] = ()
+    decimals: tuple[str, ...] = ()
+
+    @property
+    def unique(self) -> tuple[Index, ...]:
+        return tuple(index for index in self.indexes if index.unique)
+
+    def encode(self, row: Row) -> bytes:
+        """Return *row*, or some fields of it, as canonical JSON: decimals without an exponent."""
+        tiny = {
+            name: msgspec.Raw(format(row[name], "f").encode())
+            for name in self.decimals
+            if row.get(name) and row[name].adjusted() < -6  # str() would write 1E-7
+        }
+        return _encode({**row, **tiny} if tiny else row)
+
+    def decode(self, line: bytes | msgspec.Raw) -> dict[str, Any]:
+        """Return the row whose `encode` is *line*: a fresh dict, the caller's own."""
+        row = _decode(line)
+        self.restore_decimals(row)
+        return row
+
+    def restore_decimals(self, row: dict[str, Any]) -> None:
+        """Make whole decimals, which JSON writes like integers, `Decimal` again, in place."""
+        for name in self.decimals:
+            if isinstance(row.get(name), int):
+                row[name] = Decimal(row[name])
+
+    def complete(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+        """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*."""
+        given = self._read(data, wrong, *at)
+        row = {
+            name: field.default if name not in data else given.get(name)
+            for name, field in self.fields.items()
+        }
+        broken = {detail.path for detail in wrong}
+        self._require(row, row, wrong, broken, *at)
+        return row
+
+    def changed(
+        self, row: Row, changes: Row, wrong: list[Detail], *at: str | int
+    ) -> dict[str, Any]:
+        """Return the fields of *row* that *changes* gives another value, as they are kept."""
+        given = self._read(changes, wrong, *at)
+        broken = {detail.path for detail in wrong}
+        self._require(given, given, wrong, broken, *at)
+        key = self.primary_key
+        if key in given and given[key] != row[key]:
+            text = Text(
+                f"The primary key {key} can't be changed", f"لا يمكن تغيير المفتاح الأساسي {key}"
+            )
+            wrong.append(Detail(pointer(*at, key), "primaryKey", text))
+        return {name: value for name, value in given.items() if not _same(value, row[name])}
+
+    def _read(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+        read: dict[str, Any] = {}
+        for name, value in data.items():
+            field = self.fields.get(name)
+            if field is None:
+                text = Text(
+                    f"{self.name} has no such field", f"لا يوجد حقل بهذا الاسم في {self.name}"
+                )
+                wrong.append(Detail(pointer(*at, name), "unknown", text))
+                continue
+            try:
+                read[name] = None if value is None else field.read(value)
+            except Wrong as no:
+                said = Text(f"{name}: {no.text.en}", f"{name}: {no.text.ar}")
+                wrong.append(Detail(pointer(*at, name, *no.path), no.rule, said))
+        return read
+
+    def _require(
+        self, names: Row, row: Row, wrong: list[Detail], broken: set[str], *at: str | int
+    ) -> None:
+        for name in names:
+            field = self.fields[name]
+            if (field.required or field.primary_key) and row[name] is None:
+                path = pointer(*at, name)
+                if not any(p == path or p.startswith(path + "/") for p in broken):
+                    text = Text(f"{name} is required", f"الحقل {name} مطلوب")
+                    wrong.append(Detail(path, "required", text))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two kept values are one value; True is not 1, inside JSON too."""
+    return one == other and (
+        (type(one) is type(other) and not isinstance(one, list | dict))
+        or _encode(one) == _encode(other)
+    )
+
+
+class Schema(msgspec.Struct, frozen=True, kw_only=True):
+    module: str
+    tables: Mapping[str, Table]
+    description: Any = None
+    source: bytes = b""
+    """The definition as it was read: what a later version is compared with."""
+
+
+def with_unique(schema: Schema, needed: Mapping[str, set[str]]) -> Schema:
+    """Return *schema* with the fields of *needed* (table → fields) unique as well."""
+    tables = dict(schema.tables)
+    for name, fields in needed.items():
+        table = tables[name]
+        known = {index.fields for index in table.unique} | {(table.primary_key,)}
+        new = [Index(fields=(f,), unique=True) for f in sorted(fields) if (f,) not in known]
+        replaced = {index.fields for index in new}
+        kept = tuple(index for index in table.indexes if index.fields not in replaced)
+        tables[name] = msgspec.structs.replace(table, indexes=(*kept, *new))
+    return msgspec.structs.replace(schema, tables=tables)

@@ -1,0 +1,110 @@
+"""A new store's first commits: its seeds, then the events of `live/data.json`."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
+from mishkah.core.commit import Commit
+from mishkah.core.errors import Detail, Finding, Refused
+from mishkah.core.state import State
+from mishkah.core.transact import Asked, Rules, transact
+
+
+class Seeds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`seeds/initial.json`."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    version: int = 1
+    meta: dict[str, Any] = {}
+
+
+class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One event of `live/data.json`. `data` has the row's primary key, and what it changes."""
+
+    type: str
+    table: str
+    data: dict[str, Any] = {}
+    id: str = ""
+    timestamp: str = ""
+    meta: Any = None
+    user: Any = None
+
+
+class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`live/data.json`."""
+
+    events: list[Event] = []
+    version: int = 1
+    meta: dict[str, Any] = {}
+
+
+class Seeded:
+    """A new store being filled in memory: its commits, and all that was wrong in its files."""
+
+    def __init__(self, rules: Rules, at: datetime) -> None:
+        self.state = State(rules.schema)
+        self.commits: list[Commit] = []
+        self.findings: list[Finding] = []
+        self._rules = rules
+        self._at = at
+
+    def seed(self, file: str, seeds: Seeds) -> None:
+        """Insert every row of *seeds* as one commit, or none where one is refused."""
+        ops: list[Op] = []
+        places: list[str] = []
+        for table, rows in seeds.tables.items():
+            for i, row in enumerate(rows):
+                ops.append(Insert(table=table, data=row))
+                places.append(f"$.tables.{table}[{i}]")
+        if ops:
+            self._commit(file, places, Transaction(ops=ops))
+
+    def replay(self, file: str, live: Live) -> None:
+        """Apply each event of *live*, a commit each, in order."""
+        for i, event in enumerate(live.events):
+            place = f"$.events[{i}]"
+            try:
+                op = self._op(event)
+            except ValueError as error:
+                self.findings.append(Finding(file, place, str(error)))
+            else:
+                self._commit(file, [place], op)
+
+    def _op(self, event: Event) -> Op:
+        table = self._rules.schema.tables.get(event.table)
+        if table is None:
+            raise ValueError(f"there is no table {event.table}")
+        if event.type == "INSERT":
+            return Insert(table=event.table, data=event.data)
+        key = event.data.get(table.primary_key)
+        if not isinstance(key, str):
+            raise ValueError(f"data has no {table.primary_key}, the row's key")
+        if event.type == "UPDATE":
+            return Update(table=event.table, id=key, changes=event.data)
+        if event.type == "DELETE":
+            return Delete(table=event.table, id=key)
+        raise ValueError("the type of an event is INSERT, UPDATE or DELETE")
+
+    def _commit(self, file: str, places: list[str], command: Write) -> None:
+        asked = Asked(command=command, importing=True)
+        try:
+            commit = transact(self.state, self.state.seq + 1, asked, self._rules, self._at)
+        except Refused as refusal:
+            self.findings += [_finding(file, places, detail) for detail in refusal.details] or [
+                Finding(file, places[0], refusal.said.en)
+            ]
+        else:
+            self.state.apply(commit)
+            self.commits.append(commit)
+
+
+def _finding(file: str, places: list[str], detail: Detail) -> Finding:
+    """Turn the pointer of a detail, ``/ops/3/name`` in a transaction, into a place of the file."""
+    steps = detail.path.split("/")[1:]
+    place = places[0]
+    if len(steps) >= 2 and steps[0] == "ops":
+        place = places[int(steps[1])]
+        steps = steps[2:]
+    return Finding(file, ".".join([place, *steps]), detail.text.en)

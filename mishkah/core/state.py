@@ -1,0 +1,87 @@
+"""What a store holds in memory: each row's JSON once, indexes, counters. Only commits change it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mishkah.core.commit import Change, Commit
+from mishkah.core.schema import Index, Key, Row, Schema, Table
+
+CounterKey = tuple[str, str, str]
+"""(table, field, period)"""
+
+
+class Record(NamedTuple):
+    """A row at rest: the `seq` that wrote it last, and its canonical JSON."""
+
+    seq: int
+    json: bytes
+
+
+class Rows:
+    """One table in memory. An index's key leads to the ids that have it, in order of arrival."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.records: dict[str, Record] = {}
+        self.indexes: dict[Index, dict[Key, dict[str, None]]] = {i: {} for i in table.indexes}
+
+    def put(self, identifier: str, record: Record, row: Row, old: Row | None) -> None:
+        self.records[identifier] = record
+        for index, ids in self.indexes.items():
+            key, was = index.key(row), index.key(old) if old else None
+            if key != was or old is None:
+                _unlink(ids, was, identifier)
+                if key is not None:
+                    ids.setdefault(key, {})[identifier] = None
+
+    def drop(self, identifier: str, old: Row) -> None:
+        del self.records[identifier]
+        for index, ids in self.indexes.items():
+            _unlink(ids, index.key(old), identifier)
+
+
+def _unlink(ids: dict[Key, dict[str, None]], key: Key | None, identifier: str) -> None:
+    if key is not None:
+        holders = ids[key]
+        del holders[identifier]
+        if not holders:
+            del ids[key]
+
+
+class State:
+    """The rows, indexes and counters of one store after commit `seq`."""
+
+    def __init__(self, schema: Schema, seq: int = 0) -> None:
+        self.schema = schema
+        self.seq = seq
+        self.tables = {name: Rows(table) for name, table in schema.tables.items()}
+        self.counters: dict[CounterKey, int] = {}
+
+    def record(self, table: str, identifier: str) -> Record | None:
+        return self.tables[table].records.get(identifier)
+
+    def ids(self, table: str) -> Iterator[str]:
+        return iter(self.tables[table].records)
+
+    def holders(self, table: str, index: Index, key: Key) -> Iterator[str]:
+        """Yield the ids of the rows whose *index* has *key*."""
+        return iter(self.tables[table].indexes[index].get(key, ()))
+
+    def counter(self, key: CounterKey) -> int | None:
+        return self.counters.get(key)
+
+    def apply(self, commit: Commit) -> None:
+        """Make *commit*, which follows this state, so."""
+        assert commit.seq == self.seq + 1, f"commit {commit.seq} does not follow {self.seq}"
+        for change in commit.changes:
+            self._apply(change, commit.seq)
+        for taken in commit.counters:
+            self.counters[taken.table, taken.field, taken.period] = taken.number
+        self.seq = commit.seq
+
+    def _apply(self, change: Change, seq: int) -> None:
+        rows, before = self.tables[change.table], change.before()
+        if change.new is not None:
+            rows.put(change.id, Record(seq, change.json), change.new, before)
+        elif before is not None:
+            rows.drop(change.id, before)

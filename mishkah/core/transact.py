@@ -1,0 +1,232 @@
+"""Work out what a command would do, without doing it."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NoReturn
+
+import msgspec
+
+from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write, ops_of
+from mishkah.core.commit import Change, Commit, Name
+from mishkah.core.draft import Draft, Ground, View
+from mishkah.core.errors import (
+    Detail,
+    Duplicate,
+    Invalid,
+    InvalidRow,
+    NotFound,
+    Refused,
+    Text,
+    UnknownTable,
+    pointer,
+)
+from mishkah.core.numbering import check_numbers, number_row
+from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.sequences import Sequence
+from mishkah.core.values import stamp
+
+Validator = Callable[[Row, Row | None, View], None]
+"""(the new row, the old one or None, the store as the command would leave it) → None or `Invalid`.
+
+Called for every row that a command inserts or updates, after all its changes are drawn.
+"""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides whether a command of one store is taken."""
+
+    schema: Schema
+    sequences: Mapping[str, tuple[Sequence, ...]] = {}
+    validators: Mapping[str, tuple[Validator, ...]] = {}
+    zone: tzinfo = UTC
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A command, and who asked for it under which name.
+
+    *importing* is true for seeds and imports, whose numbers move the counters.
+    """
+
+    command: Write
+    name: Name | None = None
+    client: str | None = None
+    user: str | None = None
+    importing: bool = False
+
+
+def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
+    """Return the commit *seq* that *asked* makes of *ground*, or raise `Refused`.
+
+    *ground* is untouched; *at* has a zone. A refusal has every error of the command.
+    """
+    work = _Work(Draft(ground), seq, asked.importing, rules, at.astimezone(rules.zone))
+    many = isinstance(asked.command, Transaction)
+    refusals: list[Refused] = []
+    for i, op in enumerate(ops_of(asked.command)):
+        try:
+            work.do(op, ("ops", i) if many else ())
+        except Refused as refusal:
+            refusals.append(refusal)
+    if not refusals:
+        refusals = work.validate()
+    if refusals:
+        _refuse(refusals)
+    return Commit(
+        seq=seq,
+        at=stamp(at),
+        changes=tuple(work.draft.changes),
+        counters=work.draft.taken,
+        name=asked.name,
+        client=asked.client,
+        ref=asked.command.ref,
+        user=asked.user,
+    )
+
+
+def _refuse(refusals: list[Refused]) -> NoReturn:
+    """Raise one refusal that holds the details of all."""
+    first = refusals[0]
+    if len(refusals) == 1:
+        raise first
+    details = tuple(detail for refusal in refusals for detail in refusal.details)
+    raise type(first)(first.said, details)
+
+
+class _Work:
+    """One command being drawn."""
+
+    def __init__(
+        self, draft: Draft, seq: int, importing: bool, rules: Rules, local: datetime
+    ) -> None:
+        self.draft = draft
+        self._seq = seq
+        self._importing = importing
+        self._rules = rules
+        self._local = local
+        self._touched: dict[tuple[str, str], tuple[Row | None, tuple[str | int, ...]]] = {}
+
+    def do(self, op: Op, at: tuple[str | int, ...]) -> None:
+        table = self._rules.schema.tables.get(op.table)
+        if table is None:
+            raise UnknownTable(None, (Detail(pointer(*at, "table"), "table", UnknownTable.text),))
+        if isinstance(op, Insert):
+            self._insert(table, op, at)
+        elif isinstance(op, Update):
+            self._update(table, op, at)
+        else:
+            self._delete(table, op, at)
+
+    def _insert(self, table: Table, op: Insert, at: tuple[str | int, ...]) -> None:
+        wrong: list[Detail] = []
+        sequences = self._rules.sequences.get(table.name, ())
+        data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
+        row = table.complete(data, wrong, *at)
+        if sequences:
+            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._importing)
+        taken: list[Detail] = []
+        identifier = row[table.primary_key]
+        if identifier is not None and self.draft.record(table.name, identifier) is not None:
+            text = Text(
+                f"There is already a row of {table.name} with this {table.primary_key}",
+                f"يوجد صف في {table.name} بنفس {table.primary_key}",
+            )
+            taken.append(Detail(pointer(*at, table.primary_key), "primaryKey", text))
+        self._check_unique(table, identifier, row, row, taken, at)
+        _raise(wrong, taken)
+        self._put(table, identifier, None, row, row, at)
+
+    def _update(self, table: Table, op: Update, at: tuple[str | int, ...]) -> None:
+        seq, row = self._existing(table, op.id, at)
+        wrong: list[Detail] = []
+        changes = table.changed(row, op.changes, wrong, *at)
+        new = {**row, **changes}
+        sequences = self._rules.sequences.get(table.name, ())
+        if sequences and changes:
+            check_numbers(self.draft, sequences, changes, new, wrong, at, move=self._importing)
+        taken: list[Detail] = []
+        self._check_unique(table, op.id, new, changes, taken, at)
+        _raise(wrong, taken)
+        if changes:
+            self._put(table, op.id, row, new, {name: row[name] for name in changes}, at, seq)
+
+    def _delete(self, table: Table, op: Delete, at: tuple[str | int, ...]) -> None:
+        seq, row = self._existing(table, op.id, at)
+        change = Change(table=table.name, id=op.id, was=seq, new=None, old=row, json=b"")
+        self.draft.put(change, self._seq)
+        self._touched.pop((table.name, op.id), None)
+
+    def _existing(
+        self, table: Table, identifier: str, at: tuple[str | int, ...]
+    ) -> tuple[int, dict[str, Any]]:
+        record = self.draft.record(table.name, identifier)
+        if record is None:
+            raise NotFound(None, (Detail(pointer(*at, "id"), "id", NotFound.text),))
+        return record.seq, table.decode(record.json)
+
+    def _put(
+        self,
+        table: Table,
+        identifier: str,
+        before: Row | None,
+        new: dict[str, Any],
+        old: Row,
+        at: tuple[str | int, ...],
+        was: int = 0,
+    ) -> None:
+        change = Change(
+            table=table.name,
+            id=identifier,
+            was=was,
+            new=new,
+            old=None if before is None else old,
+            json=table.encode(new),
+        )
+        self.draft.put(change, self._seq)
+        first, _ = self._touched.get((table.name, identifier), (before, at))
+        self._touched[table.name, identifier] = (first, at)
+
+    def _check_unique(
+        self,
+        table: Table,
+        identifier: str | None,
+        row: Row,
+        changed: Mapping[str, object],
+        taken: list[Detail],
+        at: tuple[str | int, ...],
+    ) -> None:
+        for index in table.unique:
+            if not any(name in changed for name in index.fields):
+                continue
+            key = index.key(row)
+            if key is None:
+                continue
+            if any(holder != identifier for holder in self.draft.holders(table.name, index, key)):
+                fields = ", ".join(index.fields)
+                text = Text(
+                    f"There is already a row of {table.name} with this {fields}",
+                    f"يوجد صف آخر في {table.name} بنفس {fields}",
+                )
+                taken.append(Detail(pointer(*at, index.fields[0]), "unique", text))
+
+    def validate(self) -> list[Refused]:
+        """Let the plugins see each row as the command would leave it; return their refusals."""
+        refusals: list[Refused] = []
+        for (name, identifier), (old, at) in self._touched.items():
+            for validator in self._rules.validators.get(name, ()):
+                view = View(self.draft)
+                new = view.get(name, identifier)
+                assert new is not None
+                try:
+                    validator(new, dict(old) if old is not None else None, view)
+                except Invalid as no:
+                    path = pointer(*at, no.field) if no.field else pointer(*at)
+                    refusals.append(InvalidRow(None, (Detail(path, "validator", no.text),)))
+        return refusals
+
+
+def _raise(wrong: list[Detail], taken: list[Detail]) -> None:
+    """Refuse a row for what is wrong with it, or else for what another row already has."""
+    if wrong:
+        raise InvalidRow(None, (*wrong, *taken))
+    if taken:
+        raise Duplicate(None, tuple(taken))

@@ -1,0 +1,136 @@
+"""What the server says: each message as the bytes of one text frame, written once for everyone.
+
+A server's frames are not masked (RFC 6455, 5.1), so a delta is the same bytes for each client.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mishkah.core.commit import Commit
+from mishkah.core.errors import MAX_DETAILS, Refused
+from mishkah.core.ids import StoreId
+from mishkah.core.schema import Schema
+from mishkah.core.state import State
+
+MAX_ERROR = 3000
+"""The longest ERROR message, in characters."""
+
+_quote = msgspec.json.Encoder().encode
+
+
+def frame(payload: bytes, opcode: int = 0x1) -> bytes:
+    """Return one final, unmasked WebSocket frame (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2) + payload
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8) + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """Return the frame that closes a connection; *reason* has at most 123 bytes."""
+    return frame(code.to_bytes(2) + reason.encode()[:123], 0x8)
+
+
+class Store(msgspec.Struct, frozen=True):
+    """How one store signs its messages."""
+
+    id: StoreId
+    epoch: str
+
+    @property
+    def signature(self) -> bytes:
+        return b'"branch":%b,"module":%b,"epoch":%b' % (
+            _quote(self.id.branch),
+            _quote(self.id.module),
+            _quote(self.epoch),
+        )
+
+
+def snapshot(store: Store, state: State) -> bytes:
+    """Return the SNAPSHOT of everything: every table of the schema, the empty ones too."""
+    tables = b",".join(
+        b"%b:[%b]" % (_quote(name), b",".join([r.json for r in rows.records.values()]))
+        for name, rows in state.tables.items()
+    )
+    return frame(
+        b'{"type":"SNAPSHOT",%b,"seq":%d,"data":{%b}}' % (store.signature, state.seq, tables)
+    )
+
+
+def deltas(store: Store, schema: Schema, commit: Commit, prev: int) -> bytes:
+    """Return the DELTA frames of *commit*, one for each change, together.
+
+    *prev* is the `seq` of the last commit that these listeners were shown.
+    """
+    head = b'{"type":"DELTA",%b,"seq":%d,"prev":%d' % (store.signature, commit.seq, prev)
+    by = _by(commit)
+    count = len(commit.changes)
+    frames = []
+    for i, change in enumerate(commit.changes):
+        together = b',"tx":{"i":%d,"n":%d}' % (i, count) if count > 1 else b""
+        data = b'{"table":%b,"operation":"%b","id":%b,"changes":%b,"timestamp":"%b"}' % (
+            _quote(change.table),
+            change.operation.encode(),
+            _quote(change.id),
+            change.changes(schema.tables[change.table]),
+            commit.at.encode(),
+        )
+        frames.append(frame(b'%b%b%b,"data":%b}' % (head, together, by, data)))
+    return b"".join(frames)
+
+
+def _by(commit: Commit) -> bytes:
+    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
+    known = {key: value for key, value in who.items() if value is not None}
+    return b',"by":%b' % _quote(known) if known else b""
+
+
+def ack(ref: str | int, seq: int, commit: Commit | None, *, dup: bool = False) -> bytes:
+    """Return the ACK of a write; *commit* is None where the log no longer has it."""
+    rows = b""
+    if commit is not None:
+        lines = b",".join(change.json or b"null" for change in commit.changes)
+        rows = b',"rows":[%b]' % lines
+    again = b',"dup":true' if dup else b""
+    return frame(b'{"type":"ACK","ref":%b,"seq":%d%b%b}' % (_quote(ref), seq, rows, again))
+
+
+class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
+    error: str
+    code: str
+    text: dict[str, str]
+    ref: str | int | None = None
+    details: Sequence[dict[str, Any]] = ()
+    more: int = 0
+
+
+def error(refusal: Refused, ref: str | int | None = None) -> bytes:
+    """Return the ERROR that tells *refusal*: the first details, and how many more there are."""
+    shown = [
+        {
+            "path": detail.path,
+            "rule": detail.rule,
+            "message": detail.text.en,
+            "text": {"ar": detail.text.ar},
+        }
+        for detail in refusal.details[:MAX_DETAILS]
+    ]
+    said = refusal.said
+    while True:
+        payload = _quote(
+            _Error(
+                error=said.en,
+                code=refusal.code,
+                text={"ar": said.ar, "en": said.en},
+                ref=ref,
+                details=shown,
+                more=len(refusal.details) - len(shown),
+            )
+        )
+        if len(payload.decode()) <= MAX_ERROR or not shown:
+            return frame(payload)
+        shown.pop()
