@@ -52,7 +52,7 @@ class Transaction(Command, frozen=True, kw_only=True, tag="TRANSACTION"):
 
 Write = Op | Transaction
 
-_decode = msgspec.json.Decoder[Write](Write, float_hook=number).decode
+_decode: msgspec.json.Decoder[Write] = msgspec.json.Decoder(Write, float_hook=number)
 _decode_ref = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
 
@@ -66,7 +66,7 @@ def decode(message: str | bytes) -> Write:
     if isinstance(message, bytes):
         raise BadMessage(Text("Messages are text frames", "الرسائل إطارات نصية"))
     try:
-        command = _decode(message)
+        command = _decode.decode(message)
     except RecursionError:
         raise BadMessage(_TOO_DEEP) from None
     except (msgspec.MsgspecError, UnicodeError, ValueError):

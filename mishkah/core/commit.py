@@ -72,12 +72,15 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
-class _Logged(msgspec.Struct, omit_defaults=True):
+_NOTHING = msgspec.Raw(b"null")
+
+
+class _Logged(msgspec.Struct):
     table: str
     id: str
     was: int = 0
-    row: msgspec.Raw | None = None
-    old: msgspec.Raw | None = None
+    row: msgspec.Raw = _NOTHING
+    old: msgspec.Raw = _NOTHING
 
 
 _encode = msgspec.json.Encoder().encode
@@ -86,19 +89,16 @@ _decode_changes = msgspec.json.Decoder(list[_Logged]).decode
 
 def encode_changes(commit: Commit, schema: Schema) -> bytes:
     """Return the changes of *commit* as the log keeps them."""
-    return _encode(
-        [
-            _Logged(
-                change.table,
-                change.id,
-                change.was,
-                msgspec.Raw(change.json) if change.json else None,
-                None
-                if change.old is None
-                else msgspec.Raw(schema.tables[change.table].encode(change.old)),
-            )
-            for change in commit.changes
-        ]
+    return _encode([_logged(change, schema.tables[change.table]) for change in commit.changes])
+
+
+def _logged(change: Change, table: Table) -> _Logged:
+    return _Logged(
+        change.table,
+        change.id,
+        change.was,
+        msgspec.Raw(change.json) if change.json else _NOTHING,
+        _NOTHING if change.old is None else msgspec.Raw(table.encode(change.old)),
     )
 
 
@@ -112,7 +112,7 @@ def _change(logged: _Logged, table: Table) -> Change:
         table=logged.table,
         id=logged.id,
         was=logged.was,
-        new=None if logged.row is None else table.decode(logged.row),
-        old=None if logged.old is None else table.decode(logged.old),
-        json=b"" if logged.row is None else bytes(logged.row),
+        new=None if logged.row == _NOTHING else table.decode(logged.row),
+        old=None if logged.old == _NOTHING else table.decode(logged.old),
+        json=b"" if logged.row == _NOTHING else bytes(logged.row),
     )

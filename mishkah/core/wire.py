@@ -1,7 +1,4 @@
-"""What the server says: each message as the bytes of one text frame, written once for everyone.
-
-A server's frames are not masked (RFC 6455, 5.1), so a delta is the same bytes for each client.
-"""
+"""What the server says: each message as the bytes of one text frame, written once for everyone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +7,7 @@ import msgspec
 
 from mishkah.core.commit import Commit
 from mishkah.core.errors import MAX_DETAILS, Refused
+from mishkah.core.frames import frame
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
@@ -18,21 +16,6 @@ MAX_ERROR = 3000
 """The longest ERROR message, in characters."""
 
 _quote = msgspec.json.Encoder().encode
-
-
-def frame(payload: bytes, opcode: int = 0x1) -> bytes:
-    """Return one final, unmasked WebSocket frame (RFC 6455, 5.2)."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
-    if size < 1 << 16:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2) + payload
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8) + payload
-
-
-def close_frame(code: int, reason: str = "") -> bytes:
-    """Return the frame that closes a connection; *reason* has at most 123 bytes."""
-    return frame(code.to_bytes(2) + reason.encode()[:123], 0x8)
 
 
 class Store(msgspec.Struct, frozen=True):

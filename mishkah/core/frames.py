@@ -1,0 +1,115 @@
+"""WebSocket frames (RFC 6455, 5): writing ours, and watching the headers of theirs pass by.
+
+A server's frames are not masked, so one frame is the same bytes for every client.
+"""
+
+CONTINUATION = 0x0
+TEXT = 0x1
+CLOSE = 0x8
+
+NORMAL = 1000
+GOING_AWAY = 1001
+PROTOCOL_ERROR = 1002
+POLICY_VIOLATION = 1008
+TOO_BIG = 1009
+INTERNAL_ERROR = 1011
+SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
+UNKNOWN_STORE = 4404
+
+
+def frame(payload: bytes, opcode: int = TEXT) -> bytes:
+    """Return one final, unmasked WebSocket frame (RFC 6455, 5.2)."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x80 | opcode, size)) + payload
+    if size < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2) + payload
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8) + payload
+
+
+def close_frame(code: int, reason: str = "") -> bytes:
+    """Return the frame that closes a connection; *reason* has at most 123 bytes."""
+    return frame(code.to_bytes(2) + reason.encode()[:123], CLOSE)
+
+
+class Violation(Exception):
+    """A client's frames break a bound: the connection ends with *code*."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Watch:
+    """Reads the headers of a client's frames as bytes pass, so that no bound is found too late.
+
+    A frame's length is known before its payload is buffered; empty fragments, which cost a reader
+    work for nothing, are counted. What else is wrong with a frame, its reader will say.
+    """
+
+    def __init__(self, max_message: int, max_fragments: int) -> None:
+        self._max_message = max_message
+        self._max_fragments = max_fragments
+        self._header = bytearray()
+        self._payload = 0
+        self._message = 0
+        self._fragments = 0
+        self.violation: Violation | None = None
+
+    def passes(self, data: bytes) -> bytes:
+        """Return the part of *data* before a violation, which is kept in `violation`."""
+        at = 0
+        while at < len(data):
+            if self._payload:
+                step = min(self._payload, len(data) - at)
+                self._payload -= step
+                at += step
+                continue
+            start = at
+            at = self._read_header(data, at)
+            if self.violation is not None:
+                return data[:start]
+        return data
+
+    def _read_header(self, data: bytes, at: int) -> int:
+        """Take the bytes of one header from *at* on; return where they end."""
+        header = self._header
+        while at < len(data):
+            take = _header_size(header) - len(header)
+            header += data[at : at + take]
+            at += take
+            if len(header) == _header_size(header):
+                self._judge(header)
+                header.clear()
+                return at
+        return min(at, len(data))
+
+    def _judge(self, header: bytearray) -> None:
+        size = header[1] & 0x7F
+        if size >= 126:
+            size = int.from_bytes(header[2 : 4 if size == 126 else 10])
+        opcode = header[0] & 0x0F
+        self._payload = size
+        if not header[1] & 0x80:
+            self.violation = Violation(PROTOCOL_ERROR, "a client's frames are masked")
+        if opcode >= CLOSE:
+            return
+        if opcode != CONTINUATION:
+            self._message = self._fragments = 0
+        self._message += size
+        self._fragments += 1
+        if self._message > self._max_message:
+            self.violation = Violation(TOO_BIG, f"a message has at most {self._max_message} bytes")
+        elif self._fragments > self._max_fragments:
+            self.violation = Violation(POLICY_VIOLATION, "this message has too many fragments")
+
+
+def _header_size(header: bytearray) -> int:
+    """Return how many bytes a header that begins like this has, before its payload."""
+    if len(header) < 2:
+        return 2
+    size = header[1] & 0x7F
+    extended = 8 if size == 127 else 2 if size == 126 else 0
+    return 2 + extended + (4 if header[1] & 0x80 else 0)

@@ -1,0 +1,120 @@
+"""Bounded mail for each listener: what a store says never waits for who hears it."""
+
+from collections import deque
+from typing import NamedTuple
+
+import trio
+
+from mishkah.core.frames import TRY_AGAIN_LATER
+
+LIMIT = 8 * 2**20
+"""Bytes that may wait for one client, snapshots aside."""
+MAX_ANSWERS = 1000
+"""Answers that may wait for one client before its next command is read."""
+CHUNK = 256 * 1024
+"""Bytes that are sent in one go, unless one frame has more."""
+
+
+class _Letter(NamedTuple):
+    frames: bytes
+    counted: int
+    answers: int
+
+
+class Outbox:
+    """The frames that wait for one client. Putting never blocks; a full box sends its owner away.
+
+    The session takes, the store puts. `received` counts the commands that the session has read;
+    those up to `refused_upto` are refused when their turn comes, see `Store`.
+    """
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self._limit = limit
+        self._letters: deque[_Letter] = deque()
+        self._size = 0
+        self._answers = 0
+        self._moved = trio.Event()
+        self.closing: tuple[int, str] | None = None
+        self.gone = False
+        self.dismissed = False
+        self.cut_off = trio.Event()
+        self.received = 0
+        self.refused_upto = 0
+
+    @property
+    def open(self) -> bool:
+        """Whether anything that is put will still be sent."""
+        return not self.gone and self.closing is None
+
+    def put(self, frames: bytes) -> None:
+        """Queue frames of a view. A client too slow for them is sent away, to come back."""
+        if not self.open:
+            return
+        if self._size + len(frames) > self._limit:
+            self._letters.clear()
+            self.close(TRY_AGAIN_LATER, "too slow; come back")
+            self.cut_off.set()
+        else:
+            self._append(_Letter(frames, len(frames), 0))
+
+    def put_snapshot(self, frame: bytes) -> None:
+        """Queue a snapshot, which many clients share and which the limit does not count."""
+        if self.open:
+            self._append(_Letter(frame, 0, 0))
+
+    def answer(self, frame: bytes) -> None:
+        """Queue an answer; never dropped, since `room` bounds how many there are."""
+        if self.open:
+            self._append(_Letter(frame, len(frame), 1))
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Take nothing more; when what is queued has been sent, close with *code*."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._wake()
+
+    def dismiss(self, code: int, reason: str) -> None:
+        """Close, and let the store skip what its owner still asks: an outcome is unknown."""
+        self.dismissed = True
+        self.close(code, reason)
+
+    def hang_up(self) -> None:
+        """Forget everything: the client has gone."""
+        self.gone = True
+        self._letters.clear()
+        self._wake()
+
+    async def take(self) -> bytes | None:
+        """Return the next bytes to send, or None when there will be none."""
+        while not self._letters:
+            if not self.open:
+                return None
+            await self._moved.wait()
+        letter = self._letters.popleft()
+        frames, size = [letter.frames], len(letter.frames)
+        counted, answers = letter.counted, letter.answers
+        while self._letters and size + len(self._letters[0].frames) <= CHUNK:
+            letter = self._letters.popleft()
+            frames.append(letter.frames)
+            size += len(letter.frames)
+            counted += letter.counted
+            answers += letter.answers
+        self._size -= counted
+        self._answers -= answers
+        self._wake()
+        return b"".join(frames) if len(frames) > 1 else frames[0]
+
+    async def room(self) -> None:
+        """Wait until so few answers are unread that another command may be read."""
+        while self.open and (self._answers >= MAX_ANSWERS or self._size >= self._limit):
+            await self._moved.wait()
+
+    def _append(self, letter: _Letter) -> None:
+        self._letters.append(letter)
+        self._size += letter.counted
+        self._answers += letter.answers
+        self._wake()
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = trio.Event()

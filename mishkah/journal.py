@@ -1,0 +1,115 @@
+"""The promise "returned ⇒ survives": what a store needs of its durable history."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
+
+import msgspec
+import trio
+
+from mishkah.core.commit import Commit
+from mishkah.core.ids import StoreId
+from mishkah.core.schema import Schema
+from mishkah.core.state import State
+
+
+class JournalFull(Exception):
+    """There is no room, or the disk refuses writes: nothing of the append happened."""
+
+
+class JournalFailed(Exception):
+    """The outcome of the append is unknown until the journal is opened again."""
+
+
+class JournalDamaged(Exception):
+    """The history on disk is not what was written; only an operator can help. Says the file."""
+
+
+NameKey = tuple[str, str]
+"""(client, ref)"""
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A name that a write has used: which commit it made, and the digest of its command."""
+
+    seq: int
+    digest: bytes
+
+
+class Journal(Protocol):
+    """One store's durable history. One task uses it, one call at a time."""
+
+    @property
+    def epoch(self) -> str:
+        """The name of this history: another one has another epoch."""
+
+    async def load(self) -> State:
+        """Return the state after the last commit.
+
+        Raises JournalDamaged where what is kept does not match its checksums.
+        """
+
+    async def append(self, commits: Sequence[Commit]) -> None:
+        """Make *commits* durable, all or none; they follow the last one without a gap.
+
+        Raises JournalFull (none is kept) or JournalFailed (unknown: open the journal again).
+        """
+
+    async def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
+        """Return those of the *wanted* names that a commit has used."""
+
+    async def commits(self, after: int, upto: int) -> list[Commit]:
+        """Return the commits with ``after < seq <= upto``, in order, as far as they are kept.
+
+        They come without their `name`, which is kept apart from the log.
+        """
+
+
+OpenJournal = Callable[[StoreId, Schema], AbstractAsyncContextManager[Journal]]
+"""Open the journal of one store, making it where there is none."""
+
+
+class MemoryJournal:
+    """A journal that survives as long as this object: for tests, and for the simulator."""
+
+    def __init__(self, schema: Schema, epoch: str = "memory") -> None:
+        self.epoch = epoch
+        self.history: list[Commit] = []
+        self._schema = schema
+        self._names: dict[NameKey, Named] = {}
+
+    async def load(self) -> State:
+        await trio.lowlevel.checkpoint()
+        state = State(self._schema)
+        for commit in self.history:
+            state.apply(commit)
+        return state
+
+    async def append(self, commits: Sequence[Commit]) -> None:
+        await trio.lowlevel.checkpoint()
+        for commit in commits:
+            assert commit.seq == len(self.history) + 1, "a gap in the log"
+            self.history.append(commit)
+            if commit.name is not None:
+                name = commit.name
+                self._names[name.client, name.ref] = Named(commit.seq, name.digest)
+
+    async def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
+        await trio.lowlevel.checkpoint()
+        return {key: self._names[key] for key in wanted if key in self._names}
+
+    async def commits(self, after: int, upto: int) -> list[Commit]:
+        await trio.lowlevel.checkpoint()
+        return [msgspec.structs.replace(c, name=None) for c in self.history[after:upto]]
+
+
+class MemoryJournals:
+    """An `OpenJournal` that keeps each store's `MemoryJournal` while it is closed."""
+
+    def __init__(self) -> None:
+        self.kept: dict[StoreId, MemoryJournal] = {}
+
+    @asynccontextmanager
+    async def __call__(self, store: StoreId, schema: Schema) -> AsyncIterator[Journal]:
+        await trio.lowlevel.checkpoint()
+        yield self.kept.setdefault(store, MemoryJournal(schema))

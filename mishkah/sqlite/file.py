@@ -1,0 +1,151 @@
+"""One store's file, by plain calls that block, and what SQLite's errors mean for the store."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from mishkah.core.commit import Commit
+from mishkah.core.schema import Schema
+from mishkah.core.state import State
+from mishkah.journal import JournalDamaged, JournalFailed, JournalFull, Named, NameKey
+from mishkah.sqlite.lines import HOUSE, Head
+from mishkah.sqlite.reading import Mismatch, load_state, read_commits, read_names
+from mishkah.sqlite.tables import SqlTable, checksum, ddl, quoted
+from mishkah.sqlite.writing import write_commit
+
+T = TypeVar("T")
+
+FORMAT = 1
+
+_SYNC_CODES = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_CLOSE}
+"""A failed sync may or may not have kept the commit; any other error of COMMIT has not."""
+
+
+class StoreFile:
+    """One store's file. One thread at a time; `close` it.
+
+    Every call raises JournalDamaged where the file is not what was written, and names it.
+    """
+
+    def __init__(self, path: Path, schema: Schema, synchronous: str = "FULL") -> None:
+        self.path = path
+        self.schema = schema
+        self._tables = {name: SqlTable(table) for name, table in schema.tables.items()}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = apsw.Connection(str(path), statementcachesize=200)
+        except apsw.Error as error:
+            raise JournalFailed(f"{path}: {error}") from error
+        try:
+            self._read(self._open, synchronous)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._db.close()
+
+    def load(self) -> State:
+        """Return the state after the last commit, every line checked."""
+        self._head = Head.decode(str(self._meta("head")))
+        return self._read(load_state, self._db, self._tables, self.schema, self._head)
+
+    def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
+        """See `Journal.names`."""
+        return self._read(read_names, self._db, wanted)
+
+    def commits(self, after: int, upto: int) -> list[Commit]:
+        """See `Journal.commits`."""
+        return self._read(read_commits, self._db, self.schema, after, upto)
+
+    def append(self, commits: Sequence[Commit]) -> None:
+        """Keep *commits* in one transaction; see `Journal.append`."""
+        head = Head.decode(self._head.encode())
+        written = False
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for commit in commits:
+                write_commit(self._db, self._tables, self.schema, commit, head)
+            self._set_meta("head", head.encode())
+            written = True
+            self._db.execute("COMMIT")
+        except apsw.Error as error:
+            raise self._rolled_back(error, written) from error
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._head = head
+
+    def _open(self, synchronous: str) -> None:
+        db = self._db
+        db.set_busy_timeout(5000)
+        db.pragma("journal_mode", "wal")
+        db.pragma("synchronous", synchronous)
+        db.pragma("trusted_schema", False)
+        db.pragma("cell_size_check", True)
+        if (said := db.pragma("integrity_check")) != "ok":
+            raise Mismatch(f"SQLite finds it damaged: {str(said)[:200]}")
+        self._check_shape()
+        with db:
+            db.execute(HOUSE)
+            for statement in ddl(self.schema):
+                db.execute(statement)
+            self._default_meta("format", FORMAT)
+            self._default_meta("epoch", secrets.token_hex(8))
+            self._default_meta("head", Head().encode())
+            self._set_meta("schema", self.schema.source.decode())
+        if self._meta("format") != FORMAT:
+            raise Mismatch(f"its format is not {FORMAT}")
+        self.epoch = str(self._meta("epoch"))
+        # What a failed sync may have left only in the page cache goes to the main file, synced.
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def _check_shape(self) -> None:
+        """Refuse a file whose tables have other columns than the schema: that is a migration."""
+        for name, table in self.schema.tables.items():
+            columns = [c[1] for c in self._db.execute(f"PRAGMA table_info({quoted(name)})")]
+            if columns and columns != [*table.fields, "_seq", "_sum"]:
+                raise Mismatch(f"the table {name} has other fields than the schema now has")
+
+    def _meta(self, key: str) -> object:
+        found = self._db.execute("SELECT value, sum FROM _meta WHERE key=?", (key,)).fetchall()
+        if not found or checksum(key, found[0][0]) != found[0][1]:
+            raise JournalDamaged(f"{self.path}: {key} is damaged")
+        return found[0][0]
+
+    def _set_meta(self, key: str, value: str) -> None:
+        line = (key, value, checksum(key, value))
+        self._db.execute("INSERT OR REPLACE INTO _meta VALUES (?,?,?)", line)
+
+    def _default_meta(self, key: str, value: str | int) -> None:
+        line = (key, value, checksum(key, value))
+        self._db.execute("INSERT OR IGNORE INTO _meta VALUES (?,?,?)", line)
+
+    def _read(self, call: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return call(*arguments)
+        except Mismatch as error:
+            raise JournalDamaged(f"{self.path}: {error}") from error
+        except apsw.Error as error:
+            raise self._meaning(error) from error
+
+    def _rolled_back(self, error: apsw.Error, written: bool) -> Exception:
+        """Undo the transaction that met *error*; return what to tell the store."""
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except apsw.Error:
+            return JournalFailed(f"{self.path}: {error}")
+        unsure = written and getattr(error, "extendedresult", 0) in _SYNC_CODES
+        if not unsure and isinstance(error, apsw.FullError | apsw.IOError | apsw.ReadOnlyError):
+            return JournalFull(f"{self.path}: {error}")
+        return self._meaning(error)
+
+    def _meaning(self, error: apsw.Error) -> Exception:
+        if isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError):
+            return JournalDamaged(f"{self.path}: {error}")
+        return JournalFailed(f"{self.path}: {error}")

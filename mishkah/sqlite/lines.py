@@ -1,0 +1,44 @@
+"""What a store's file holds beside its rows, and how much there is of everything."""
+
+import msgspec
+
+HOUSE = """
+CREATE TABLE IF NOT EXISTS _meta (
+  key TEXT PRIMARY KEY NOT NULL, value, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _log (
+  seq INTEGER PRIMARY KEY, at TEXT NOT NULL, sum INTEGER NOT NULL,
+  client TEXT, ref, user TEXT, counters TEXT NOT NULL, changes TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _names (
+  client TEXT NOT NULL, ref TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
+  sum INTEGER NOT NULL, PRIMARY KEY (client, ref)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS _counters (
+  tbl TEXT NOT NULL, field TEXT NOT NULL, period TEXT NOT NULL, number INTEGER NOT NULL,
+  sum INTEGER NOT NULL, PRIMARY KEY (tbl, field, period)) WITHOUT ROWID;
+"""
+"""The log, the names of writes, the counters, and what is said of the whole."""
+
+
+class Head(msgspec.Struct):
+    """Where the history ends, and [lines, sum of their checksums] of every table.
+
+    It is brought up to date by every commit, so that a page that was lost is noticed.
+    """
+
+    seq: int = 0
+    tables: dict[str, list[int]] = {}
+    names: list[int] = [0, 0]
+    log: list[int] = [0, 0]
+    counters: list[int] = [0, 0]
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    @staticmethod
+    def decode(text: str) -> "Head":
+        return msgspec.json.decode(text, type=Head)
+
+
+def add(total: list[int], lines: int, sums: int) -> None:
+    """Count *lines* more, whose checksums are *sums* more."""
+    total[0] += lines
+    total[1] += sums

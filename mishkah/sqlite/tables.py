@@ -1,0 +1,117 @@
+"""How rows lie in SQLite: real typed tables, and a checksum of everything that is kept.
+
+Decimals of 15 digits survive SQLite's doubles (IEEE 754 keeps 15 decimal digits), so they are
+bound as doubles and read back through their shortest spelling.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from mishkah.core.commit import Change
+from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.values import number
+
+SQL_TYPES = {
+    "text": "TEXT",
+    "integer": "INTEGER",
+    "decimal": "NUMERIC",
+    "boolean": "INTEGER",
+    "date": "TEXT",
+    "timestamp": "TEXT",
+    "json": "TEXT",
+}
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_decode = msgspec.json.Decoder(float_hook=number).decode
+
+_TO_SQL: dict[str, Callable[[Any], Any]] = {
+    "decimal": float,
+    "boolean": int,
+    "json": lambda value: _encode(value).decode(),
+}
+_FROM_SQL: dict[str, Callable[[Any], Any]] = {
+    "decimal": lambda value: number(repr(value)) if isinstance(value, float) else value,
+    "boolean": bool,
+    "json": lambda value: _decode(value.encode()),
+}
+
+
+def quoted(name: str) -> str:
+    """Return *name*, which comes from a schema, as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def ddl(schema: Schema) -> Iterator[str]:
+    """Yield the statements that make the tables and indexes of *schema*."""
+    for table in schema.tables.values():
+        columns = [
+            f"{quoted(field.name)} {SQL_TYPES[field.type]}"
+            + (" PRIMARY KEY NOT NULL" if field.primary_key else "")
+            for field in table.fields.values()
+        ]
+        columns += ["_seq INTEGER NOT NULL", "_sum INTEGER NOT NULL"]
+        lines = ",\n  ".join(columns)
+        yield f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} (\n  {lines}\n)"
+        for index in table.indexes:
+            unique = "UNIQUE " if index.unique else ""
+            name = quoted(f"idx_{table.name}_{index.name}")
+            fields = ", ".join(quoted(field) for field in index.fields)
+            yield f"CREATE {unique}INDEX IF NOT EXISTS {name}\nON {quoted(table.name)}({fields})"
+
+
+def checksum(*values: object) -> int:
+    """Return the CRC-32 of what one line of a table says."""
+    return crc32(_encode([v.hex() if isinstance(v, bytes) else v for v in values]))
+
+
+def row_sum(table: str, identifier: str, seq: int, line: bytes) -> int:
+    """Return the CRC-32 of one row: which it is, which commit wrote it, and what it says."""
+    return crc32(line, crc32(f"{table}\0{identifier}\0{seq}".encode()))
+
+
+class SqlTable:
+    """The statements of one table, and its rows on their way in and out."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        fields = list(table.fields.values())
+        self._to = [(f.name, _TO_SQL.get(f.type)) for f in fields]
+        self._from = [(f.name, _FROM_SQL.get(f.type)) for f in fields]
+        name = quoted(table.name)
+        columns = [quoted(f.name) for f in fields] + ["_seq", "_sum"]
+        key = quoted(table.primary_key)
+        holes = ",".join("?" * len(columns))
+        self.insert = f"INSERT INTO {name} ({','.join(columns)}) VALUES ({holes})"
+        setters = ",".join(f"{column}=?" for column in columns)
+        self.update = f"UPDATE {name} SET {setters} WHERE {key}=?"
+        self.delete = f"DELETE FROM {name} WHERE {key}=?"
+        self.select = f"SELECT {','.join(columns)} FROM {name} ORDER BY rowid"
+
+    def bind(self, change: Change, seq: int) -> tuple[Any, ...]:
+        """Return the columns of a row that is there after *change*."""
+        row = change.new
+        assert row is not None
+        values = [
+            row[name] if convert is None or row[name] is None else convert(row[name])
+            for name, convert in self._to
+        ]
+        return (*values, seq, row_sum(self.table.name, change.id, seq, change.json))
+
+    def read(self, columns: tuple[Any, ...]) -> tuple[dict[str, Any], int, int]:
+        """Return (row, seq, checksum) of one line of `select`."""
+        row = {
+            name: value if convert is None or value is None else convert(value)
+            for (name, convert), value in zip(self._from, columns, strict=False)
+        }
+        self.table.restore_decimals(row)
+        return row, columns[-2], columns[-1]
+
+    def sum_before(self, change: Change) -> int:
+        """Return the checksum that the row of *change* had before it."""
+        before: Row | None = change.before()
+        if before is None:
+            return 0
+        return row_sum(self.table.name, change.id, change.was, self.table.encode(before))
