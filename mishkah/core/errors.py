@@ -140,8 +140,8 @@ class Invalid(Exception):
     """
 
     def __init__(self, message: str, *, field: str = "", ar: str = "") -> None:
-        self.text = Text(message, ar or message)
-        self.field = field
+        self.text = Text(str(message)[:200], str(ar or message)[:200])
+        self.field = str(field)
         super().__init__(message)
 
 

@@ -53,7 +53,7 @@ def check_numbers(
             continue
         read = sequence.parse(value)
         if read is None:
-            if not move:
+            if sequence.strict and not move:
                 wrong.append(_detail(sequence, at, "is not in the form of its rule",
                                      "ليس على صيغة قاعدته"))  # fmt: skip
             continue

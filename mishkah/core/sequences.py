@@ -135,10 +135,15 @@ def _escape(literal: str) -> str:
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule made ready for one field of one branch."""
+    """A rule made ready for one field of one branch.
+
+    A *strict* field takes nothing but numbers of the rule. The primary key also takes a client's
+    own ids, which look otherwise: an id is no number until it has a number's form.
+    """
 
     table: str
     field: str
+    strict: bool
     start: int
     reset: str
     form: SequenceFormat
@@ -162,7 +167,13 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_sequence(
-    table: str, field: str, rule: Rule, branch: str, formats: Mapping[str, MakeFormat]
+    table: str,
+    field: str,
+    rule: Rule,
+    branch: str,
+    formats: Mapping[str, MakeFormat],
+    *,
+    strict: bool = True,
 ) -> Sequence:
     """Make *rule* ready for one field, or raise ValueError saying what is wrong with it."""
     if rule.reset not in PERIODS:
@@ -174,6 +185,9 @@ def make_sequence(
     if len(rule.template) > 120:
         raise ValueError("a format has at most 120 characters")
     make = formats.get(rule.format)
+    if make is None and rule.format and "{" not in rule.format:
+        known = ", ".join(sorted(formats)) or "none"
+        raise ValueError(f"no plugin brings the format {rule.format!r}; there is: {known}")
     form = make(rule, branch) if make else Template(rule.template, rule.prefix, branch)
     if form.shows not in PERIODS:
         raise ValueError(f"the format shows {form.shows!r}, which is no period")
@@ -182,4 +196,6 @@ def make_sequence(
             f"reset is {rule.reset}, but the format does not show the {rule.reset}: "
             "two numbers of two periods would be the same"
         )
-    return Sequence(table=table, field=field, start=rule.start, reset=rule.reset, form=form)
+    return Sequence(
+        table=table, field=field, strict=strict, start=rule.start, reset=rule.reset, form=form
+    )

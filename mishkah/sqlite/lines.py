@@ -26,9 +26,9 @@ class Head(msgspec.Struct):
 
     seq: int = 0
     tables: dict[str, list[int]] = {}
-    names: list[int] = [0, 0]
-    log: list[int] = [0, 0]
-    counters: list[int] = [0, 0]
+    names: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    log: list[int] = msgspec.field(default_factory=lambda: [0, 0])
+    counters: list[int] = msgspec.field(default_factory=lambda: [0, 0])
 
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()

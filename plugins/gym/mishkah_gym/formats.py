@@ -7,7 +7,7 @@ from mishkah import MakeFormat, Rule, SequenceFormat
 
 
 class Receipt:
-    """``R-202510-00042-2``: prefix, year and month, number, Luhn digit of all digits before it.
+    """``R-202510-00042-7``: prefix, year and month, number, Luhn digit of all digits before it.
 
     A receipt read out over the telephone with one wrong digit is then no receipt at all, instead
     of somebody else's. Its rule may reset never, yearly or monthly.

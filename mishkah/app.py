@@ -1,0 +1,78 @@
+"""Serving on a port: sockets and signals around an open house."""
+
+import contextlib
+import resource
+import signal
+import socket
+from collections.abc import Callable
+
+import msgspec
+import trio
+
+from mishkah.catalog import Catalog
+from mishkah.house import House, open_house
+from mishkah.http.handshake import Guests, is_loopback
+from mishkah.lock import CantServe, locked
+from mishkah.sqlite import SqliteJournals
+from mishkah.watchdog import Watchdog
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to serve: where to listen, and whom to answer beyond loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    @property
+    def guests(self) -> Guests:
+        own = socket.gethostname().lower()
+        names = {name.lower() for name in self.hosts} | {own, f"{own}.local", self.host.lower()}
+        return Guests(frozenset(names), frozenset(self.origins))
+
+    @property
+    def public(self) -> bool:
+        return not is_loopback(self.host.lower())
+
+
+Ready = Callable[[House, int], None]
+"""Called once, when clients can connect, with the port."""
+
+
+async def serve(catalog: Catalog, settings: Settings, watchdog: Watchdog, ready: Ready) -> None:
+    """Serve *catalog* until SIGTERM or SIGINT, then finish what was received.
+
+    Raises CantServe where another server has the folder, or the port can't be had.
+    """
+    with locked(catalog.data), watchdog.watching():
+        _raise_descriptor_limit()
+        listeners = await _listen(settings)
+        journals = SqliteJournals(catalog.store_path)
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            async with open_house(catalog, journals, guests=settings.guests) as house:
+                await house.open_listed()
+                async with trio.open_nursery() as doors:
+                    doors.start_soon(house.listen, listeners)
+                    ready(house, listeners[0].socket.getsockname()[1])
+                    async for _ in signals:
+                        doors.cancel_scope.cancel()
+                        break
+
+
+async def _listen(settings: Settings) -> list[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=1024)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise CantServe(
+            f"can't listen on {settings.host}:{settings.port}: {why}; try another --port"
+        ) from error
+
+
+def _raise_descriptor_limit() -> None:
+    """Take as many descriptors as the system gives: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,83 @@
+"""Everything that `check` looks at: configuration, schemas, rules, seeds and plugins, unserved."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mishkah.catalog import SEQUENCES, Catalog
+from mishkah.core.errors import Finding
+from mishkah.core.ids import StoreId
+from mishkah.core.seeding import Seeded
+from mishkah.journal import JournalDamaged, JournalFailed
+from mishkah.jsonfile import BadFile
+from mishkah.lock import locked
+from mishkah.plugins import Plugins, collect, installed
+from mishkah.sqlite import StoreFile
+from mishkah.watchdog import Watchdog
+
+
+def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
+    """Return the installation in *data* with the installed plugins.
+
+    Raises BadFile or BrokenPlugin.
+    """
+    named = Catalog(data, Plugins()).modules.modules
+    return Catalog(data, collect(installed(), named, watchdog))
+
+
+def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Finding]:
+    """Return what is wrong with the *stores* (all that are listed) and with the rules."""
+    findings: list[Finding] = []
+    for store in catalog.listed if stores is None else stores:
+        try:
+            recipe = catalog.recipe(store)
+        except BadFile as bad:
+            findings += bad.findings
+        else:
+            seeded = Seeded(recipe.rules, datetime.now(UTC))
+            recipe.fill(seeded)
+            findings += seeded.findings
+    if stores is None:
+        findings += _unused_rules(catalog)
+    return list(dict.fromkeys(findings))
+
+
+def _unused_rules(catalog: Catalog) -> Iterable[Finding]:
+    """Find rules of branches that are not there: a misspelt branch would number nothing."""
+    for branch, modules in catalog.sequences.branches.items():
+        known = catalog.branches.modules_of(branch)
+        if known is None:
+            yield Finding(SEQUENCES, f"$.branches.{branch}", "there is no such branch")
+            continue
+        for module in modules:
+            if module not in known:
+                yield Finding(
+                    SEQUENCES, f"$.branches.{branch}.{module}", "this branch has no such module"
+                )
+
+
+def check_stores(catalog: Catalog) -> list[Finding]:
+    """Read every store's file against its checksums; raise CantServe while a server has them."""
+    findings: list[Finding] = []
+    with locked(catalog.data):
+        for store in [*catalog.listed, *_made_by_patterns(catalog)]:
+            path = catalog.store_path(store)
+            if not path.is_file():
+                continue
+            try:
+                file = StoreFile(path, catalog.recipe(store).rules.schema)
+                try:
+                    file.load()
+                finally:
+                    file.close()
+            except (JournalDamaged, JournalFailed) as error:
+                findings.append(Finding(str(path.relative_to(catalog.data)), "", str(error)))
+            except BadFile as bad:
+                findings += bad.findings
+    return findings
+
+
+def _made_by_patterns(catalog: Catalog) -> Iterable[StoreId]:
+    for branch in sorted(catalog.made_by_patterns()):
+        for module in catalog.branches.modules_of(branch) or ():
+            yield StoreId(branch, module)

@@ -1,0 +1,18 @@
+"""Words typed by a person: `mishkah-trio`. Data goes to stdout, talk to stderr."""
+
+import rich_click as click
+
+from mishkah.cli.check import check
+from mishkah.cli.serve import serve
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mishkah-trio", prog_name="mishkah-trio")
+def main() -> None:
+    """A real-time, schema-driven, multi-branch backend for shops, restaurants and gyms."""
+
+
+main.add_command(serve)
+main.add_command(check)

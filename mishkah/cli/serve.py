@@ -1,0 +1,105 @@
+"""`mishkah-trio serve`: the main job."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+import rich_click as click
+import trio
+
+from mishkah.app import Settings
+from mishkah.app import serve as run
+from mishkah.checking import check, read_catalog
+from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
+from mishkah.core.ids import StoreId
+from mishkah.house import House
+from mishkah.jsonfile import BadFile
+from mishkah.lock import CantServe
+from mishkah.plugins import BrokenPlugin
+from mishkah.watchdog import Watchdog
+
+
+@click.command()
+@data_option
+@click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
+              help="The address to listen on.")  # fmt: skip
+@click.option("--port", default=8080, show_default=True, envvar="MISHKAH_PORT",
+              type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")  # fmt: skip
+@click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
+              help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
+@click.option("--allow-origin", "origins", multiple=True, metavar="URL",
+              help="Let pages of this origin connect, such as https://shop.example.")  # fmt: skip
+@json_option
+def serve(
+    data: Path, host: str, port: int, hosts: tuple[str, ...], origins: tuple[str, ...],
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Serve the installation in DATA until ^C or SIGTERM.
+
+    With --json the first line on stdout is {"event": "ready", "port": N, ...}, and nothing
+    follows it.
+    """
+    log_to_stderr()
+    watchdog = Watchdog()
+    try:
+        catalog = read_catalog(existing(data), watchdog)
+        if findings := check(catalog):
+            raise BadFile(*findings)
+    except BadFile as bad:
+        tell(bad.findings, as_json=False)
+        click.echo("Nothing is served until this is right; see mishkah-trio check.", err=True)
+        raise SystemExit(FINDINGS) from None
+    except BrokenPlugin as broken:
+        click.echo(f"{broken}\nNothing is served until it is mended or uninstalled.", err=True)
+        raise SystemExit(FINDINGS) from None
+    settings = Settings(host=host, port=port, hosts=hosts, origins=origins)
+
+    def ready(house: House, bound: int) -> None:
+        if as_json:
+            click.echo(_announcement(house, settings, bound))
+        else:
+            click.echo(_banner(house, settings, bound), err=True)
+
+    try:
+        trio.run(run, catalog, settings, watchdog, ready)
+    except* CantServe as group:
+        click.echo(str(group.exceptions[0]), err=True)
+        raise SystemExit(FINDINGS) from None
+
+
+def _url(settings: Settings, port: int, store: StoreId) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    branch, module = quote(store.branch, safe=""), quote(store.module, safe="")
+    return f"ws://{host}:{port}/?branch={branch}&module={module}"
+
+
+def _announcement(house: House, settings: Settings, port: int) -> str:
+    stores = [
+        {
+            "branch": store.branch,
+            "module": store.module,
+            "status": keeper.status,
+            "url": _url(settings, port, store),
+        }
+        for store, keeper in house.keepers.items()
+    ]
+    line = {"event": "ready", "host": settings.host, "port": port, "stores": stores}
+    return msgspec.json.encode(line).decode()
+
+
+def _banner(house: House, settings: Settings, port: int) -> str:
+    lines = ["", f"Mishkah serves {house.catalog.data}", ""]
+    width = max(len(str(store)) for store in house.keepers)
+    for store, keeper in house.keepers.items():
+        note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"
+        lines.append(f"  {store!s:<{width}}  {_url(settings, port, store)}{note}")
+    lines += [
+        f"  branches that match {pattern.match} open on first use"
+        for pattern in house.catalog.branches.patterns
+    ]
+    where = (
+        f"Listening on {settings.host}: whoever reaches this address can read and write."
+        if settings.public
+        else "Listening on loopback only; no other machine can connect."
+    )
+    return "\n".join([*lines, "", where, "Stop with ^C.", ""])

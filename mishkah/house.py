@@ -1,0 +1,178 @@
+"""The tree of tasks: stores outside, sessions inside, doors innermost; it falls in that order."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import trio
+from trio_websocket import WebSocketConnection
+
+from mishkah.catalog import Catalog
+from mishkah.core import wire
+from mishkah.core.commands import is_name
+from mishkah.core.errors import BadMessage, Refused, Text, UnknownModule
+from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
+from mishkah.core.ids import StoreId
+from mishkah.http.door import Door, Limits
+from mishkah.http.guard import Guard
+from mishkah.http.handshake import Guests, Upgrade
+from mishkah.journal import OpenJournal
+from mishkah.jsonfile import BadFile
+from mishkah.keeper import Keeper
+from mishkah.session import FAREWELL, Session
+from mishkah.store import Request
+
+log = logging.getLogger(__name__)
+
+INBOX = 256
+"""Requests that may wait for one store; then its sessions read no further."""
+STOP_SECONDS = 6.0
+"""How long sessions have to end well when the server stops."""
+
+Clock = Callable[[], datetime]
+
+
+def wall_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class House:
+    """One running installation: `open_house` makes it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        open_journal: OpenJournal,
+        stores: trio.Nursery,
+        sessions: trio.Nursery,
+        clock: Clock,
+        guests: Guests,
+        limits: Limits,
+    ) -> None:
+        self.catalog = catalog
+        self.keepers: dict[StoreId, Keeper] = {}
+        self.stopping = trio.Event()
+        self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
+        self._open_journal = open_journal
+        self._stores = stores
+        self._sessions = sessions
+        self._clock = clock
+        self._door = Door(self._answer, guests, limits)
+
+    async def open_listed(self) -> None:
+        """Open the stores of all listed branches, side by side, and wait until each is settled."""
+        for store in self.catalog.listed:
+            self.inbox(store)
+        for keeper in list(self.keepers.values()):
+            await keeper.settled.wait()
+
+    def inbox(self, store: StoreId) -> trio.MemorySendChannel[Request]:
+        """Return the way into *store*, which is opened if it is not. Raises BadFile."""
+        if store not in self._inboxes:
+            recipe = self.catalog.recipe(store)
+            inbox, mail = trio.open_memory_channel[Request](INBOX)
+            keeper = Keeper(recipe, self._open_journal, mail, self._clock)
+            self.keepers[store] = keeper
+            self._inboxes[store] = inbox
+            self._stores.start_soon(keeper.run, name=f"store {store}")
+        return self._inboxes[store]
+
+    async def listen(self, listeners: list[trio.SocketListener]) -> None:
+        """Let clients in until cancelled."""
+        await trio.serve_listeners(self.serve, listeners, handler_nursery=self._sessions)
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Serve one connection to its end. Raises nothing but Cancelled."""
+        await self._door.serve(stream)
+
+    async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
+        try:
+            store, client = self._wanted(upgrade)
+            inbox = self.inbox(store)
+        except Refused as refusal:
+            await _say_goodbye(ws, guard, refusal)
+        except BadFile as bad:
+            log.error("a store can't be opened: %s", bad)
+            await _say_goodbye(ws, guard, UnknownModule())
+        else:
+            session = Session(ws, guard.send_frames, store, inbox.clone(), client)
+            await session.run(self.stopping)
+
+    def _wanted(self, upgrade: Upgrade) -> tuple[StoreId, str | None]:
+        store = self.catalog.resolve(upgrade.parameter("branch"), upgrade.parameter("module"))
+        if store is None or not self._may_open(store):
+            raise UnknownModule
+        client = upgrade.parameter("client")
+        if client is not None and not is_name(client):
+            raise BadMessage(_BAD_CLIENT)
+        return store, client
+
+    def _may_open(self, store: StoreId) -> bool:
+        """Keep patterns from making more branches than the installation allows."""
+        if store in self._inboxes or store.branch in self.catalog.branches.branches:
+            return True
+        made = self.catalog.made_by_patterns() | {
+            known.branch
+            for known in self._inboxes
+            if known.branch not in self.catalog.branches.branches
+        }
+        if store.branch in made or len(made) < self.catalog.branches.max_pattern_branches:
+            return True
+        log.warning("no branch is opened: maxPatternBranches (%d) is reached", len(made))
+        return False
+
+    def stop(self) -> None:
+        """Let nobody else in, and let every session finish what it has received."""
+        self.stopping.set()
+        self._door.close()
+
+    def hang_up(self) -> None:
+        """Hang up on every store, so that each ends when its sessions have."""
+        for inbox in self._inboxes.values():
+            inbox.close()
+
+
+_BAD_CLIENT = Text(
+    "client is a name of 1-128 bytes without control characters",
+    "اسم الجهاز client من 1 إلى 128 بايت دون أحرف تحكم",
+)
+
+
+async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:
+    await guard.send_frames(wire.error(refusal))
+    code = UNKNOWN_STORE if isinstance(refusal, UnknownModule) else POLICY_VIOLATION
+    with trio.move_on_after(FAREWELL):
+        await ws.aclose(code, refusal.code)
+
+
+@asynccontextmanager
+async def open_house(
+    catalog: Catalog,
+    open_journal: OpenJournal,
+    *,
+    clock: Clock = wall_clock,
+    guests: Guests | None = None,
+    limits: Limits | None = None,
+) -> AsyncIterator[House]:
+    """Keep a house open for the block; then let sessions and stores finish what they have.
+
+    No store is open yet: `House.open_listed` opens those that are listed, clients the others.
+    """
+    async with trio.open_nursery() as stores:
+        async with trio.open_nursery() as sessions:
+            house = House(
+                catalog,
+                open_journal,
+                stores,
+                sessions,
+                clock,
+                guests or Guests(),
+                limits or Limits(),
+            )
+            try:
+                yield house
+            finally:
+                house.stop()
+                sessions.cancel_scope.deadline = trio.current_time() + STOP_SECONDS
+        house.hang_up()

@@ -1,0 +1,106 @@
+"""One connection, from its first byte to its last; nothing that happens in it escapes it."""
+
+import logging
+import ssl
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import trio
+from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
+
+from mishkah.core.frames import Watch
+from mishkah.http.guard import Guard
+from mishkah.http.handshake import MAX_HEAD, Guests, Turned, Upgrade, read_upgrade
+
+log = logging.getLogger(__name__)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one connection may take: seconds, bytes, frames."""
+
+    handshake: float = 10.0
+    message: int = 2**20
+    fragments: int = 128
+
+
+Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
+"""Serve one accepted WebSocket until it is closed."""
+
+
+class Door:
+    """Lets clients in, one connection at a time each; *answer* serves those that come in."""
+
+    def __init__(self, answer: Answer, guests: Guests, limits: Limits) -> None:
+        self._answer = answer
+        self._guests = guests
+        self._limits = limits
+        self._knocking: set[trio.CancelScope] = set()
+
+    def close(self) -> None:
+        """Send away who has not come in yet."""
+        for scope in self._knocking:
+            scope.cancel()
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Serve *stream* and close it. Raises nothing but Cancelled."""
+        try:
+            async with stream, trio.open_nursery() as nursery:
+                with trio.move_on_after(self._limits.handshake) as knocking:
+                    self._knocking.add(knocking)
+                    try:
+                        entered = await self._let_in(stream, nursery)
+                    finally:
+                        self._knocking.discard(knocking)
+                if not knocking.cancelled_caught and entered is not None:
+                    ws, guard, upgrade = entered
+                    await self._answer(ws, guard, upgrade)
+                    await guard.aclose()
+                nursery.cancel_scope.cancel()
+        except* (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionClosed):
+            pass  # the client has gone
+        except* (HandshakeError, ssl.SSLError, OSError) as gone:
+            log.debug("a connection ended early: %r", gone.exceptions)
+        except* Exception:
+            log.exception("a connection failed; the others go on")
+
+    async def _let_in(
+        self, stream: trio.abc.Stream, nursery: trio.Nursery
+    ) -> tuple[WebSocketConnection, Guard, Upgrade] | None:
+        try:
+            head, rest = await _read_head(stream)
+            upgrade = read_upgrade(head, self._guests)
+        except Turned as turned:
+            await _turn_away(stream, turned)
+            return None
+        limits = self._limits
+        guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments))
+        request = await wrap_server_stream(
+            nursery, guard, message_queue_size=1, max_message_size=limits.message
+        )
+        ws = await request.accept()
+        guard.why_closed = lambda: ws.closed.code if ws.closed else None
+        return ws, guard, upgrade
+
+
+async def _read_head(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
+    """Return the request's head with its blank line, and the bytes that came behind it."""
+    read = bytearray()
+    while (end := read.find(b"\r\n\r\n")) < 0:
+        if len(read) > MAX_HEAD:
+            raise Turned(431, "The head of this request is too large.")
+        data = await stream.receive_some(4096)
+        if not data:
+            raise trio.BrokenResourceError("the client left before its request was whole")
+        read += data
+        if read[:1] not in b"GPHODCT":  # a TLS hello or noise: no HTTP method begins like this
+            raise Turned(400, "This is not an HTTP request.")
+    return bytes(read[: end + 4]), bytes(read[end + 4 :])
+
+
+async def _turn_away(stream: trio.abc.Stream, turned: Turned) -> None:
+    await stream.send_all(turned.response())
+    if isinstance(stream, trio.abc.HalfCloseableStream):
+        with trio.move_on_after(1):  # let the answer arrive before a reset can overtake it
+            await stream.send_eof()
+            while await stream.receive_some(65536):
+                pass

@@ -1,0 +1,121 @@
+"""The stream under trio-websocket: it watches what passes in, and ends every connection properly.
+
+trio-websocket bounds the size of a message, but neither the fragments of one nor what it buffers
+before it knows, and it drops the connection of a client that breaks the protocol without the close
+frame that says so. Both are put right from below, through its public `wrap_server_stream`.
+"""
+
+from collections.abc import Callable
+
+import trio
+
+from mishkah.core.frames import CLOSE, Violation, Watch, close_frame
+
+LINGER = 1.0
+"""Seconds that a closed connection is drained, lest a reset overtake the close frame."""
+MAX_LINGER_BYTES = 32 * 2**20
+_SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
+
+
+class Guard(trio.abc.Stream):
+    """A connection whose request has been read: *head*, and *rest*, what followed it.
+
+    trio-websocket reads and writes here; the session writes whole frames with `send_frames`.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes, watch: Watch) -> None:
+        self._stream = stream
+        self._head = head
+        self._rest = rest
+        self._watch = watch
+        self._turn = trio.StrictFIFOLock()
+        self._shaken_hands = False
+        self._close_sent = False
+        self._whole = True
+        self._reading = False
+        self._closed: trio.Event | None = None
+        self.why_closed: Callable[[], int | None] = lambda: None
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return the next bytes, up to the first that break a bound; then the end."""
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            head, self._head = self._head, b""
+            return head
+        if self._watch.violation is None:
+            data = await self._next(max_bytes)
+            if passed := self._watch.passes(data):
+                return passed
+            if self._watch.violation is None:
+                return b""
+        await self._end(self._watch.violation)
+        return b""
+
+    async def _next(self, max_bytes: int | None) -> bytes:
+        if self._rest:
+            await trio.lowlevel.checkpoint()
+            data, self._rest = self._rest, b""
+            return data
+        self._reading = True
+        try:
+            return bytes(await self._stream.receive_some(max_bytes))
+        finally:
+            self._reading = False
+
+    async def _end(self, violation: Violation) -> None:
+        with trio.move_on_after(LINGER):
+            await self.send_all(close_frame(violation.code, violation.reason))
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send trio-websocket's own bytes: the handshake, then whole control frames."""
+        closing = self._shaken_hands and bool(data) and data[0] & 0x0F == CLOSE
+        self._shaken_hands = True
+        await self._send(bytes(data), closing=closing)
+
+    async def send_frames(self, frames: bytes) -> None:
+        """Send whole frames; nothing follows a close frame.
+
+        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone.
+        """
+        await self._send(frames, closing=False)
+
+    async def _send(self, data: bytes, *, closing: bool) -> None:
+        async with self._turn:
+            if self._close_sent or not self._whole:
+                raise trio.ClosedResourceError
+            self._close_sent = closing
+            self._whole = False  # until all of it is gone: half a frame can't be followed by one
+            await self._stream.send_all(data)
+            self._whole = True
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        """Write the close frame that is missing, let it arrive, and close; wait if another does."""
+        if self._closed is not None:
+            await self._closed.wait()
+            return
+        self._closed = trio.Event()
+        try:
+            with trio.move_on_after(LINGER):
+                await self._say_why()
+                await self._drain()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+        finally:
+            self._closed.set()
+            await trio.aclose_forcefully(self._stream)
+
+    async def _say_why(self) -> None:
+        code = self.why_closed()
+        if self._shaken_hands and code in _SENDABLE and not self._close_sent and self._whole:
+            await self._send(close_frame(code), closing=True)
+
+    async def _drain(self) -> None:
+        if not isinstance(self._stream, trio.abc.HalfCloseableStream) or self._reading:
+            return
+        await self._stream.send_eof()
+        left = MAX_LINGER_BYTES
+        while left > 0 and (data := await self._stream.receive_some(65536)):
+            left -= len(data)

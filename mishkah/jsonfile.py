@@ -1,0 +1,72 @@
+"""JSON files that people write: read strictly, and complained about by file and place."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from mishkah.core.errors import Finding
+from mishkah.core.values import number
+
+T = TypeVar("T")
+
+
+class BadFile(Exception):
+    """A file that can't be used, and what is wrong in it."""
+
+    def __init__(self, *findings: Finding) -> None:
+        self.findings = findings
+        super().__init__("; ".join(f"{f.file}: {f.path}: {f.message}" for f in findings))
+
+
+def parse_json(file: str, content: bytes) -> object:
+    """Return what *content* says; numbers with a fraction are Decimal. Raises BadFile."""
+    try:
+        return json.loads(
+            content.decode("utf-8-sig"),
+            parse_float=number,
+            parse_constant=_no_constant,
+            object_pairs_hook=_no_doubles,
+        )
+    except UnicodeDecodeError as error:
+        raise BadFile(Finding(file, f"byte {error.start}", "this file is not UTF-8")) from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise BadFile(Finding(file, place, f"this is not JSON: {error.msg}")) from error
+    except (ValueError, RecursionError) as error:
+        raise BadFile(Finding(file, "$", f"this can't be read: {error}")) from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {doubled!r} stands twice in one object")
+    return found
+
+
+def shape(file: str, raw: object, kind: type[T]) -> T:
+    """Return *raw*, decoded JSON, as a value of *kind*, or raise BadFile with the place."""
+    try:
+        return msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise BadFile(Finding(file, path.strip("`") or "$", message)) from error
+    except RecursionError as error:
+        raise BadFile(Finding(file, "$", "this is nested too deeply")) from error
+
+
+def read_bytes(path: Path, file: str) -> bytes | None:
+    """Return the content of *path*, None where there is no such file; *file* is its name."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadFile(Finding(file, "$", f"this can't be read: {error.strerror}")) from error

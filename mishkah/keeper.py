@@ -1,0 +1,149 @@
+"""Keeping one store up: opened from disk, filled when new, opened again when its journal fails."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import msgspec
+import trio
+
+from mishkah.core import wire
+from mishkah.core.commit import Commit
+from mishkah.core.errors import Finding, StoreFailed
+from mishkah.core.frames import GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART
+from mishkah.core.ids import StoreId
+from mishkah.core.numbering import adopt_numbers
+from mishkah.core.seeding import Seeded
+from mishkah.core.state import State
+from mishkah.core.transact import Rules
+from mishkah.feed import Outbox
+from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
+from mishkah.store import Ask, Leave, Request, Store, Told, waiting
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 0.2
+LONGEST_DELAY = 30.0
+"""Seconds between one failure of a journal and the next attempt; each is twice the one before."""
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to open one store."""
+
+    id: StoreId
+    rules: Rules
+    fill: Callable[[Seeded], None] = lambda seeded: None
+    """Puts a new store's seeds and events in."""
+
+
+class BadSeeds(Exception):
+    """The files that a new store begins with are refused; it stays empty."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = findings
+        super().__init__("; ".join(f"{f.file}: {f.path}: {f.message}" for f in findings[:3]))
+
+
+class Keeper:
+    """The supervisor of one store.
+
+    `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        open_journal: OpenJournal,
+        inbox: trio.MemoryReceiveChannel[Request],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.recipe = recipe
+        self.status = "opening"
+        self.settled = trio.Event()
+        self._open_journal = open_journal
+        self._inbox = inbox
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Serve until every sender of the inbox has hung up."""
+        delay = FIRST_DELAY
+        async with self._inbox:
+            while True:
+                began = trio.current_time()
+                try:
+                    await self._serve()
+                    return
+                except (JournalDamaged, BadSeeds) as error:
+                    self._failed("can't be served: %s", error)
+                    await self._turn_away(INTERNAL_ERROR, "this store has failed")
+                    return
+                except (JournalFailed, JournalFull) as error:
+                    self._failed("will be opened again: %s", error)
+                except Exception:  # the border of one store: the others go on
+                    log.exception("store %s stopped; it will be opened again", self.recipe.id)
+                    self._became("failed")
+                if trio.current_time() - began > LONGEST_DELAY:
+                    delay = FIRST_DELAY
+                with trio.move_on_after(delay):
+                    await self._turn_away(SERVICE_RESTART, "this store is being opened again")
+                    return
+                delay = min(delay * 2, LONGEST_DELAY)
+
+    def _became(self, status: str) -> None:
+        self.status = status
+        self.settled.set()
+
+    def _failed(self, message: str, error: Exception) -> None:
+        self._became("failed")
+        log.error("store %s " + message, self.recipe.id, error)
+
+    async def _serve(self) -> None:
+        rules = self.recipe.rules
+        async with self._open_journal(self.recipe.id, rules.schema) as journal:
+            state = await journal.load()
+            if state.seq == 0:
+                state = await self._fill(journal, state)
+            for sequences in rules.sequences.values():
+                adopt_numbers(state, sequences)
+            store = Store(self.recipe.id, rules, state, journal, self._clock)
+            self._became("serving")
+            batch: list[Request] = []
+            try:
+                async for first in self._inbox:
+                    batch = list(waiting(first, self._inbox))
+                    await store.serve(batch)
+            except BaseException:
+                asked = [r.outbox for r in batch if isinstance(r, Ask)]
+                _send_away([*store.listeners, *asked])
+                raise
+
+    async def _fill(self, journal: Journal, empty: State) -> State:
+        """Load seeds and events into a new store: all of them, as one append, or none."""
+        seeded = Seeded(self.recipe.rules, self._clock())
+        self.recipe.fill(seeded)
+        if seeded.findings:
+            raise BadSeeds(seeded.findings)
+        commits: list[Commit] = seeded.commits
+        if not commits:
+            return empty
+        await journal.append(commits)
+        return seeded.state
+
+    async def _turn_away(self, code: int, reason: str) -> None:
+        """Answer everyone who comes that the store is down."""
+        async for request in self._inbox:
+            outbox = request.outbox
+            if isinstance(request, Leave):
+                outbox.close(GOING_AWAY, "the server is stopping")
+                continue
+            if not outbox.dismissed:
+                ref = request.command.ref if isinstance(request, Ask) else None
+                ref = request.ref if isinstance(request, Told) else ref
+                outbox.answer(wire.error(StoreFailed(), ref))
+                outbox.dismiss(code, reason)
+
+
+def _send_away(outboxes: Sequence[Outbox]) -> None:
+    """Let clients come back: what became of their last commands, only the file can tell."""
+    for outbox in outboxes:
+        outbox.dismiss(SERVICE_RESTART, "this store is being opened again")
