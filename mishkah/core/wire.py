@@ -1,6 +1,5 @@
 """What the server says: each message as the bytes of one text frame, written once for everyone."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -87,7 +86,7 @@ class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
     code: str
     text: dict[str, str]
     ref: str | int | None = None
-    details: Sequence[dict[str, Any]] = ()
+    details: list[dict[str, Any]] = []
     more: int = 0
 
 
