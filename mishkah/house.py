@@ -14,6 +14,7 @@ from mishkah.core.commands import is_name
 from mishkah.core.errors import BadMessage, Refused, Text, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
+from mishkah.feed import Outbox
 from mishkah.http.door import Door, Limits
 from mishkah.http.guard import Guard
 from mishkah.http.handshake import Guests, Upgrade
@@ -58,6 +59,7 @@ class House:
         self._stores = stores
         self._sessions = sessions
         self._clock = clock
+        self._limits = limits
         self._door = Door(self._answer, guests, limits)
 
     async def open_listed(self) -> None:
@@ -96,7 +98,8 @@ class House:
             log.error("a store can't be opened: %s", bad)
             await _say_goodbye(ws, guard, UnknownModule())
         else:
-            session = Session(ws, guard.send_frames, store, inbox.clone(), client)
+            outbox = Outbox(self._limits.outbox)
+            session = Session(ws, guard.send_frames, store, inbox.clone(), client, outbox)
             await session.run(self.stopping)
 
     def _wanted(self, upgrade: Upgrade) -> tuple[StoreId, str | None]:

@@ -29,14 +29,20 @@ class Session:
     """
 
     def __init__(
-        self, ws: WebSocketConnection, send: Send, store: StoreId, inbox: Inbox, client: str | None
+        self,
+        ws: WebSocketConnection,
+        send: Send,
+        store: StoreId,
+        inbox: Inbox,
+        client: str | None,
+        outbox: Outbox,
     ) -> None:
         self._ws = ws
         self._send = send
         self._store = store
         self._inbox = inbox
         self._client = client
-        self._outbox = Outbox()
+        self._outbox = outbox
         self._reading = trio.CancelScope()
 
     async def run(self, stopping: trio.Event) -> None:

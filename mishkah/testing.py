@@ -5,7 +5,7 @@ clock with `SqliteJournals`: it does not wait for threads.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,13 @@ import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from mishkah.catalog import Catalog
+from mishkah.core.commit import Commit
+from mishkah.core.ids import StoreId
+from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
 from mishkah.http.door import Limits
 from mishkah.http.handshake import Guests
-from mishkah.journal import MemoryJournals, OpenJournal
+from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.plugins import Plugins
 
 NOON = datetime(2025, 10, 29, 12, 0, tzinfo=UTC)
@@ -59,6 +62,43 @@ def write_installation(
 
 def write_json(path: Path, value: object) -> None:
     path.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+
+
+class FaultyJournals(MemoryJournals):
+    """Memory journals with a disk that can be slow, full, broken or unsure.
+
+    Each append takes `seconds`; then `refusal` is raised in its place, or `doubt` after it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self.refusal: Exception | None = None
+        self.doubt: Exception | None = None
+
+    @asynccontextmanager
+    async def __call__(self, store: StoreId, schema: Schema) -> AsyncIterator[Journal]:
+        async with super().__call__(store, schema) as journal:
+            yield _Faulty(journal, self)
+
+
+class _Faulty:
+    def __init__(self, journal: Journal, faults: FaultyJournals) -> None:
+        self.epoch = journal.epoch
+        self.load = journal.load
+        self.names = journal.names
+        self.commits = journal.commits
+        self._append = journal.append
+        self._faults = faults
+
+    async def append(self, commits: Sequence[Commit]) -> None:
+        await trio.sleep(self._faults.seconds)
+        if self._faults.refusal is not None:
+            raise self._faults.refusal
+        await self._append(commits)
+        if self._faults.doubt is not None:
+            doubt, self._faults.doubt = self._faults.doubt, None
+            raise doubt
 
 
 class Client:
@@ -140,8 +180,13 @@ async def open_test_house(
     limits: Limits | None = None,
     guests: Guests | None = None,
 ) -> AsyncIterator[TestHouse]:
-    """Open the installation in *data* in memory; its stores open when they are first used."""
-    catalog = Catalog(data, plugins or Plugins())
+    """Open the installation in *data* in memory; its stores open when they are first used.
+
+    Without *plugins* the module of `write_installation` is a package's too, for branches that
+    patterns make.
+    """
+    package = data / "branches" / "shop" / "modules" / "m"
+    catalog = Catalog(data, plugins or Plugins(modules={"m": package}))
     async with (
         trio.open_nursery() as nursery,
         open_house(

@@ -9,6 +9,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
 from mishkah.core.frames import Watch
+from mishkah.feed import LIMIT
 from mishkah.http.guard import Guard
 from mishkah.http.handshake import MAX_HEAD, Guests, Turned, Upgrade, read_upgrade
 
@@ -21,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     handshake: float = 10.0
     message: int = 2**20
     fragments: int = 128
+    outbox: int = LIMIT
 
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]

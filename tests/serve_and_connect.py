@@ -1,0 +1,63 @@
+"""Serve a copy of an installation with the `mishkah-trio` of this environment, and use it.
+
+Run as a script, away from the checkout: ``python serve_and_connect.py DATA``. Two clients that
+share no code with the server open the gym; what one inserts the other sees, with its number; after
+a kill it is still there.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from websockets.sync.client import ClientConnection, connect
+
+NEW = {"id": "smoke", "full_name": {"ar": "منى", "en": "Mona"}, "phone": "+20 10 0000 1111"}
+
+
+def start(data: Path) -> tuple[subprocess.Popen[str], str]:
+    command = Path(sys.executable).with_name("mishkah-trio")
+    server = subprocess.Popen(
+        [command, "serve", "--data", data, "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert server.stdout is not None
+    ready = json.loads(server.stdout.readline())
+    return server, f"ws://127.0.0.1:{ready['port']}/?branch=gim&module=gym"
+
+
+def receive(client: ClientConnection) -> dict[str, object]:
+    message: dict[str, object] = json.loads(client.recv(timeout=10))
+    return message
+
+
+def main(source: str) -> None:
+    with tempfile.TemporaryDirectory() as box:
+        data = Path(box) / "data"
+        shutil.copytree(source, data, ignore=shutil.ignore_patterns("store.sqlite3*", ".mishkah*"))
+        server, url = start(data)
+        try:
+            with connect(url) as desk, connect(url) as screen:
+                assert receive(desk)["type"] == receive(screen)["type"] == "SNAPSHOT"
+                desk.send(json.dumps({"type": "INSERT", "table": "gym_member", "data": NEW}))
+                delta = receive(screen)
+            code = delta["data"]["changes"]["member_code"]  # type: ignore[index]
+            server.kill()
+            server.wait()
+            server, url = start(data)
+            with connect(url, max_size=None) as later:
+                members = receive(later)["data"]["gym_member"]  # type: ignore[index]
+            assert {"smoke": code}.items() <= {m["id"]: m["member_code"] for m in members}.items()
+            server.terminate()
+            assert server.wait(10) == 0
+            print(f"served and connected: {code} was seen, and survived a kill")
+        finally:
+            server.kill()
+            server.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,112 @@
+"""Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
+
+from pathlib import Path
+from typing import Any
+
+import trio
+from trio.testing import MockClock
+
+from mishkah import feed
+from mishkah.http.door import Limits
+from mishkah.testing import open_test_house
+
+HELLO = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+class Stalled(trio.abc.HalfCloseableStream):
+    """A server's end of a connection whose peer says hello and then reads nothing."""
+
+    def __init__(self, hello: bytes) -> None:
+        self.closed = trio.Event()
+        self._hello = hello
+        self.taken = 0
+        self.capacity = 50_000
+
+    async def send_all(self, data: Any) -> None:
+        await trio.lowlevel.checkpoint()
+        self.taken += len(data)
+        if self.taken > self.capacity:
+            await self.closed.wait()
+            raise trio.ClosedResourceError
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def send_eof(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        if self._hello:
+            hello, self._hello = self._hello, b""
+            return hello
+        await self.closed.wait()
+        raise trio.ClosedResourceError
+
+    async def aclose(self) -> None:
+        self.closed.set()
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    stalled, small = Stalled(HELLO), Limits(outbox=100_000)
+    async with open_test_house(data, limits=small) as house, house.client() as till:
+        await till.receive()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(house.house.serve, stalled)
+            await trio.sleep(1)
+            before = trio.current_time()
+            for n in range(500):
+                row = {"id": f"i{n}", "name": "x" * 1000}
+                await till.ask({"type": "INSERT", "table": "item", "data": row, "ref": n})
+            assert trio.current_time() - before < 1
+            await stalled.closed.wait()
+        assert trio.current_time() - before < 5
+
+
+async def test_an_outbox_over_its_limit_closes_its_client(autojump_clock: MockClock) -> None:
+    outbox = feed.Outbox(limit=100)
+    outbox.put(b"x" * 60)
+    outbox.put(b"y" * 60)
+    assert outbox.closing == (1013, "too slow; come back")
+    assert await outbox.take() is None
+    assert outbox.cut_off.is_set()
+
+
+async def test_a_snapshot_and_answers_are_never_dropped(autojump_clock: MockClock) -> None:
+    outbox = feed.Outbox(limit=100)
+    outbox.put_snapshot(b"s" * 1000)
+    outbox.put(b"d" * 90)
+    outbox.answer(b"a" * 90)
+    assert outbox.open
+    assert await outbox.take() == b"s" * 1000 + b"d" * 90 + b"a" * 90
+
+
+async def test_reading_stops_at_a_thousand_unread_answers(autojump_clock: MockClock) -> None:
+    outbox = feed.Outbox()
+    for _ in range(feed.MAX_ANSWERS):
+        await outbox.room()
+        outbox.answer(b"ack")
+    with trio.move_on_after(1000) as waited:
+        await outbox.room()
+    assert waited.cancelled_caught
+    assert len(await outbox.take() or b"") == 3 * feed.MAX_ANSWERS
+    await outbox.room()
+
+
+async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockClock) -> None:
+    outbox = feed.Outbox()
+    sent = [bytes([n]) * 100_000 for n in range(10)]
+    for frame in sent:
+        outbox.put(frame)
+    outbox.close(1000)
+    taken = []
+    while (part := await outbox.take()) is not None:
+        assert len(part) <= feed.CHUNK
+        taken.append(part)
+    assert b"".join(taken) == b"".join(sent)
