@@ -294,6 +294,14 @@ class Till:
         except Exception as fault:  # noqa: BLE001 - a thread has nobody above it
             self.faults.append(f"{self.name}: {fault!r}")
 
+    def write(self, port: int, count: int, burst: int = 4) -> None:
+        """Send *count* new commands in bursts of *burst*."""
+        with Client(port, branch="shop", module="m", client=self.name) as client:
+            client.snapshot()
+            for _ in range(count // burst):
+                self._exchange(client, [self._new() for _ in range(burst)])
+        assert not self.faults, self.faults
+
     def settle(self, port: int) -> None:
         """Send what is unanswered, and *everything* that was acknowledged, once more."""
         with Client(port, branch="shop", module="m", client=self.name) as client:

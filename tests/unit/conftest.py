@@ -125,7 +125,7 @@ class Shop:
         return [self.row(table, key) for key in self.state.ids(table)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def open_shop() -> Callable[..., Shop]:
     """Return a function ``(rules, validators, zone, tables) -> Shop``."""
     return Shop
@@ -143,7 +143,7 @@ def tables() -> dict[str, Any]:
     return copy
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read_frames() -> Callable[[bytes], list[Any]]:
     """Return a function that decodes unmasked final text frames, by RFC 6455 and nothing of ours."""
 

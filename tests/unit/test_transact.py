@@ -126,7 +126,7 @@ def test_a_commit_has_its_number_and_its_time_in_utc(shop: Any) -> None:
         (insert(id="a", email="old@x"), Duplicate, [("/email", "unique")]),
         (insert(id="a", shelf="s", slot=1), Duplicate, [("/shelf", "unique")]),
         (update("old", id="b"), InvalidRow, [("/id", "primaryKey")]),
-        (update("old", id=None), InvalidRow, [("/id", "required")]),
+        (update("old", id=None), InvalidRow, [("/id", "required"), ("/id", "primaryKey")]),
         (update("old", name=None), InvalidRow, [("/name", "required")]),
         (update("old", kind=7), InvalidRow, [("/kind", "type")]),
         (update("other", email="old@x"), Duplicate, [("/email", "unique")]),

@@ -1,0 +1,111 @@
+"""A house on a real loopback port, with its stores in memory, and raw sockets to knock with."""
+
+import base64
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from mishkah.catalog import Catalog
+from mishkah.house import open_house
+from mishkah.journal import MemoryJournals
+from mishkah.plugins import Plugins
+
+
+@pytest.fixture
+async def port(data: Path) -> AsyncIterator[int]:
+    async with open_house(Catalog(data, Plugins()), MemoryJournals()) as house:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with trio.open_nursery() as doors:
+            doors.start_soon(house.listen, listeners)
+            yield listeners[0].socket.getsockname()[1]
+            doors.cancel_scope.cancel()
+
+
+class Raw:
+    """A client that speaks bytes, as broken as a test wants them."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self._read = b""
+
+    async def shake_hands(self, path: str = "/", headers: str = "") -> str:
+        """Send a good handshake with *headers* added; return the head of the answer."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        await self.stream.send_all(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
+            f"Sec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
+        )
+        while b"\r\n\r\n" not in self._read:
+            await self._more()
+        head, _, self._read = self._read.partition(b"\r\n\r\n")
+        return head.decode()
+
+    async def frame(self) -> tuple[int, bytes]:
+        """Return the next frame: (opcode, payload). Raises EOFError where there is none."""
+        while True:
+            if len(self._read) >= 2:
+                size, at = self._read[1], 2
+                extended = {126: 2, 127: 8}.get(size, 0)
+                if len(self._read) >= at + extended:
+                    if extended:
+                        size = int.from_bytes(self._read[2 : 2 + extended])
+                    at += extended
+                    if len(self._read) >= at + size:
+                        opcode, payload = self._read[0] & 0x0F, self._read[at : at + size]
+                        self._read = self._read[at + size :]
+                        return opcode, payload
+            await self._more()
+
+    async def close_code(self) -> int | None:
+        """Read to the close frame and return its code; None where the connection just ends."""
+        try:
+            while True:
+                opcode, payload = await self.frame()
+                if opcode == 8:
+                    return int.from_bytes(payload[:2]) if payload else 1005
+        except (EOFError, trio.BrokenResourceError):
+            return None
+
+    async def rest(self) -> bytes:
+        """Return everything until the server ends the connection."""
+        try:
+            while True:
+                await self._more()
+        except (EOFError, trio.BrokenResourceError):
+            return self._read
+
+    async def _more(self) -> None:
+        data = await self.stream.receive_some(65536)
+        if not data:
+            raise EOFError
+        self._read += data
+
+
+@pytest.fixture
+def knock(port: int) -> Callable[[], Any]:
+    @asynccontextmanager
+    async def open_raw() -> AsyncIterator[Raw]:
+        with trio.fail_after(20):
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                yield Raw(stream)
+
+    return open_raw
+
+
+@pytest.fixture
+def still_serves(knock: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
+    async def check() -> None:
+        """An honest client is let in, and gets its snapshot."""
+        async with knock() as raw:
+            assert "101" in await raw.shake_hands()
+            opcode, payload = await raw.frame()
+            assert opcode == 1
+            assert payload.startswith(b'{"type":"SNAPSHOT"')
+
+    return check
