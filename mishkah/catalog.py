@@ -69,6 +69,14 @@ class Catalog:
             for module in self.branches.modules_of(branch) or ()
         ]
 
+    @property
+    def named_modules(self) -> set[str]:
+        """The modules that any file of the installation names."""
+        branches = self.branches
+        listed = {store.module for store in self.listed}
+        matched = {module for pattern in branches.patterns for module in pattern.modules}
+        return listed | matched | set(self.modules.modules)
+
     def resolve(self, branch: str | None, module: str | None) -> StoreId | None:
         """Return the store that a client means, or None where there is no such store."""
         branch = self.branches.first if branch is None else branch

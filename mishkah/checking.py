@@ -21,7 +21,7 @@ def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
 
     Raises BadFile or BrokenPlugin.
     """
-    named = Catalog(data, Plugins()).modules.modules
+    named = Catalog(data, Plugins()).named_modules
     return Catalog(data, collect(installed(), named, watchdog))
 
 

@@ -29,10 +29,13 @@ from mishkah.watchdog import Watchdog
               help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
 @click.option("--allow-origin", "origins", multiple=True, metavar="URL",
               help="Let pages of this origin connect, such as https://shop.example.")  # fmt: skip
+@click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
+              type=click.FloatRange(min=0.1), metavar="SECONDS",
+              help="End the process when a plugin has not returned for so long.")  # fmt: skip
 @json_option
 def serve(
     data: Path, host: str, port: int, hosts: tuple[str, ...], origins: tuple[str, ...],
-    as_json: bool,
+    hang_limit: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Serve the installation in DATA until ^C or SIGTERM.
 
@@ -40,7 +43,7 @@ def serve(
     follows it.
     """
     log_to_stderr()
-    watchdog = Watchdog()
+    watchdog = Watchdog(limit=hang_limit)
     try:
         catalog = read_catalog(existing(data), watchdog)
         if findings := check(catalog):
