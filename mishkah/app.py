@@ -4,7 +4,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import trio
@@ -50,24 +50,34 @@ async def serve(catalog: Catalog, settings: Settings, watchdog: Watchdog, ready:
         listeners = await _listen(settings)
         journals = SqliteJournals(catalog.store_path)
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async with open_house(catalog, journals, guests=settings.guests) as house:
+            async with (
+                open_house(catalog, journals, guests=settings.guests) as house,
+                trio.open_nursery() as doors,
+            ):
+                doors.start_soon(_stop_at, signals, doors.cancel_scope)
                 await house.open_listed()
-                async with trio.open_nursery() as doors:
-                    doors.start_soon(house.listen, listeners)
-                    ready(house, listeners[0].socket.getsockname()[1])
-                    async for _ in signals:
-                        doors.cancel_scope.cancel()
-                        break
+                doors.start_soon(house.listen, listeners)
+                ready(house, listeners[0].socket.getsockname()[1])
+
+
+async def _stop_at(signals: AsyncIterator[int], doors: trio.CancelScope) -> None:
+    await anext(signals)
+    doors.cancel()
 
 
 async def _listen(settings: Settings) -> list[trio.SocketListener]:
     try:
-        return await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=1024)
+        found = await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=1024)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise CantServe(
             f"can't listen on {settings.host}:{settings.port}: {why}; try another --port"
         ) from error
+    if settings.port == 0:  # a free port is another one for each address of the host
+        for listener in found[1:]:
+            await listener.aclose()
+        return found[:1]
+    return found
 
 
 def _raise_descriptor_limit() -> None:

@@ -11,6 +11,8 @@ LIMIT = 8 * 2**20
 """Bytes that may wait for one client, snapshots aside."""
 MAX_ANSWERS = 1000
 """Answers that may wait for one client before its next command is read."""
+MAX_ASKED = 2**20
+"""Bytes of commands of one client that may wait for their store."""
 CHUNK = 256 * 1024
 """Bytes that are sent in one go, unless one frame has more."""
 
@@ -33,7 +35,8 @@ class Outbox:
         self._letters: deque[_Letter] = deque()
         self._size = 0
         self._answers = 0
-        self._moved = trio.Event()
+        self._asked = 0
+        self._moved = trio.lowlevel.ParkingLot()
         self.closing: tuple[int, str] | None = None
         self.gone = False
         self.dismissed = False
@@ -89,7 +92,7 @@ class Outbox:
         while not self._letters:
             if not self.open:
                 return None
-            await self._moved.wait()
+            await self._moved.park()
         letter = self._letters.popleft()
         frames, size = [letter.frames], len(letter.frames)
         counted, answers = letter.counted, letter.answers
@@ -104,10 +107,23 @@ class Outbox:
         self._wake()
         return b"".join(frames) if len(frames) > 1 else frames[0]
 
+    def ask(self, size: int) -> int:
+        """Count a command of *size* bytes that is read; return the how-manyth it is."""
+        self._asked += size
+        self.received += 1
+        return self.received
+
+    def answered(self, size: int) -> None:
+        """Count a command of *size* bytes that the store has dealt with."""
+        self._asked -= size
+        self._wake()
+
     async def room(self) -> None:
-        """Wait until so few answers are unread that another command may be read."""
-        while self.open and (self._answers >= MAX_ANSWERS or self._size >= self._limit):
-            await self._moved.wait()
+        """Wait until so little is unread or unanswered that another command may be read."""
+        while self.open and (
+            self._answers >= MAX_ANSWERS or self._size >= self._limit or self._asked >= MAX_ASKED
+        ):
+            await self._moved.park()
 
     def _append(self, letter: _Letter) -> None:
         self._letters.append(letter)
@@ -116,5 +132,4 @@ class Outbox:
         self._wake()
 
     def _wake(self) -> None:
-        self._moved.set()
-        self._moved = trio.Event()
+        self._moved.unpark_all()

@@ -76,12 +76,10 @@ class Session:
             self._check_place(command)
         except Refused as refusal:
             return Told(self._outbox, refusal, salvage_ref(message))
-        self._outbox.received += 1
+        size = len(message)
+        number = self._outbox.ask(size)
         return Ask(
-            outbox=self._outbox,
-            command=command,
-            number=self._outbox.received,
-            client=self._client,
+            outbox=self._outbox, command=command, size=size, number=number, client=self._client
         )
 
     def _check_place(self, command: Write) -> None:

@@ -26,10 +26,11 @@ MAX_BATCH = 512
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command, the how-manyth of its session, and the name it goes by."""
+    """A command: its size on the wire, the how-manyth of its session it is, and who asks."""
 
     outbox: Outbox
     command: Write
+    size: int
     number: int
     client: str | None = None
 
@@ -106,7 +107,7 @@ class Store:
         self._clock = clock
         self._sign = wire.Store(identity, journal.epoch)
         self._shown = state.seq
-        self._snapshot: tuple[int, bytes] | None = None
+        self._snapshot: bytes | None = None
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
@@ -126,6 +127,9 @@ class Store:
                 log.warning("no room for a commit: %s", error)
                 outcomes = [_refused_for_room(outcome, names) for outcome in outcomes]
         self._tell([await self._recall(outcome) for outcome in outcomes])
+        for request in batch:
+            if isinstance(request, Ask):
+                request.outbox.answered(request.size)
 
     async def _names(self, batch: Sequence[Request]) -> dict[NameKey, Named]:
         wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
@@ -200,6 +204,7 @@ class Store:
 
     def _apply(self, commit: Commit) -> bytes:
         self._state.apply(commit)
+        self._snapshot = None
         if not commit.changes:
             return b""
         prev, self._shown = self._shown, commit.seq
@@ -223,9 +228,9 @@ class Store:
         if isinstance(outcome, Leave):
             outcome.outbox.close(GOING_AWAY, "the server is stopping")
             return
-        if self._snapshot is None or self._snapshot[0] != self._state.seq:
-            self._snapshot = self._state.seq, wire.snapshot(self._sign, self._state)
-        outcome.outbox.put_snapshot(self._snapshot[1])
+        if self._snapshot is None:  # the next to join before anything changes share it
+            self._snapshot = wire.snapshot(self._sign, self._state)
+        outcome.outbox.put_snapshot(self._snapshot)
         self.listeners.append(outcome.outbox)
 
 
