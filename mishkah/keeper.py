@@ -4,18 +4,15 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-import msgspec
 import trio
 
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Finding, StoreFailed
 from mishkah.core.frames import GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART
-from mishkah.core.ids import StoreId
 from mishkah.core.numbering import adopt_numbers
-from mishkah.core.seeding import Seeded
+from mishkah.core.seeding import Recipe, Seeded
 from mishkah.core.state import State
-from mishkah.core.transact import Rules
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
 from mishkah.store import Ask, Leave, Request, Store, Told, waiting
@@ -25,15 +22,6 @@ log = logging.getLogger(__name__)
 FIRST_DELAY = 0.2
 LONGEST_DELAY = 30.0
 """Seconds between one failure of a journal and the next attempt; each is twice the one before."""
-
-
-class Recipe(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is needed to open one store."""
-
-    id: StoreId
-    rules: Rules
-    fill: Callable[[Seeded], None] = lambda seeded: None
-    """Puts a new store's seeds and events in."""
 
 
 class BadSeeds(Exception):

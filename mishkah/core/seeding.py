@@ -1,5 +1,6 @@
 """A new store's first commits: its seeds, then the events of `live/data.json`."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Detail, Finding, Refused
+from mishkah.core.ids import StoreId
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 
@@ -108,3 +110,12 @@ def _finding(file: str, places: list[str], detail: Detail) -> Finding:
         place = places[int(steps[1])]
         steps = steps[2:]
     return Finding(file, ".".join([place, *steps]), detail.text.en)
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is needed to open one store."""
+
+    id: StoreId
+    rules: Rules
+    fill: Callable[[Seeded], None] = lambda seeded: None
+    """Puts a new store's seeds and events in."""

@@ -23,6 +23,9 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_NOT_TEXT = re.compile(
+    "[\x00\ud800-\udfff]"
+)  # NUL ends a C string; a surrogate is half a character
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -57,7 +60,7 @@ def number(literal: str) -> int | Decimal:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Wrong("type", Text("This must be text", "يجب أن تكون القيمة نصًا"))
-    if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value if c >= "\ud800"):
+    if _NOT_TEXT.search(value):
         raise Wrong(
             "text",
             Text("This text holds a character that is not allowed", "في النص حرف غير مسموح به"),
