@@ -87,8 +87,10 @@ class MemoryJournal:
 
     async def append(self, commits: Sequence[Commit]) -> None:
         await trio.lowlevel.checkpoint()
+        for seq, commit in enumerate(commits, len(self.history) + 1):
+            if commit.seq != seq:
+                raise JournalFailed(f"commit {commit.seq} does not follow {seq - 1}")
         for commit in commits:
-            assert commit.seq == len(self.history) + 1, "a gap in the log"
             self.history.append(commit)
             if commit.name is not None:
                 name = commit.name

@@ -1,13 +1,14 @@
 """JSON files that people write: read strictly, and complained about by file and place."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
 from mishkah.core.errors import Finding
-from mishkah.core.values import number
+from mishkah.core.values import BEYOND, number
 
 T = TypeVar("T")
 
@@ -25,7 +26,7 @@ def parse_json(file: str, content: bytes) -> object:
     try:
         return json.loads(
             content.decode("utf-8-sig"),
-            parse_float=number,
+            parse_float=_number,
             parse_constant=_no_constant,
             object_pairs_hook=_no_doubles,
         )
@@ -36,6 +37,12 @@ def parse_json(file: str, content: bytes) -> object:
         raise BadFile(Finding(file, place, f"this is not JSON: {error.msg}")) from error
     except (ValueError, RecursionError) as error:
         raise BadFile(Finding(file, "$", f"this can't be read: {error}")) from error
+
+
+def _number(literal: str) -> int | Decimal:
+    if (read := number(literal)) == BEYOND:
+        raise ValueError("a number is longer than any that is kept")
+    return read
 
 
 def _no_constant(name: str) -> NoReturn:

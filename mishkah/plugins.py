@@ -75,7 +75,7 @@ def collect(found: Iterable[EntryPoint], modules: Iterable[str], watchdog: Watch
 def _load(manager: pluggy.PluginManager, point: EntryPoint) -> object:
     try:
         plugin = point.load()
-    except Exception as error:  # the border of a plugin's code
+    except (Exception, SystemExit) as error:  # the border of a plugin's code
         raise BrokenPlugin(point.name, f"can't be imported: {error!r}") from error
     for name in dir(plugin):
         marked = hasattr(getattr(plugin, name, None), f"{hookspecs.GROUP}_impl")
@@ -96,7 +96,7 @@ def _ask(
     others = [other for other in manager.get_plugins() if other is not plugin]
     try:
         answers = manager.subset_hook_caller(hook, others)(**arguments)
-    except Exception as error:  # the border of a plugin's code
+    except (Exception, SystemExit) as error:  # the border of a plugin's code
         raise BrokenPlugin(name, f"{hook} raised {error!r}") from error
     answer = answers[0] if answers else {}
     if not isinstance(answer, Mapping) or not all(isinstance(key, str) for key in answer):
@@ -130,7 +130,7 @@ def _guarded(plugin: str, validator: Validator, watchdog: Watchdog) -> Validator
     def run(new: Row, old: Row | None, view: View) -> None:
         watchdog.enter(title)
         try:
-            validator(new, old, view)
+            answer: object = validator(new, old, view)  # type: ignore[func-returns-value]
         except Invalid:
             raise
         except (Exception, SystemExit) as error:  # the border of a plugin's code
@@ -138,6 +138,9 @@ def _guarded(plugin: str, validator: Validator, watchdog: Watchdog) -> Validator
             raise PluginFailed from error
         finally:
             watchdog.leave()
+        if answer is not None:  # False meant to refuse, and a coroutine has not even begun
+            log.error("%s returned %r; a validator returns None or raises", title, answer)
+            raise PluginFailed
 
     return run
 
@@ -153,7 +156,7 @@ class _Form:
         self._plugin = plugin
         try:
             form: SequenceFormat = make(rule, branch)
-            self._form, self.shows = form, form.shows
+            self._form, self.shows = form, str(form.shows)
         except Exception as error:  # the border of a plugin's code
             raise ValueError(f"plugin {plugin} does not take this rule: {error}") from error
 

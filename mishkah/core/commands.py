@@ -1,12 +1,12 @@
 """What a client may ask for: decoded once, at the border, into frozen values."""
 
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import msgspec
 
-from mishkah.core.errors import BadMessage, Detail, Text, TooLarge, pointer
-from mishkah.core.values import MAX_DEPTH, number
+from mishkah.core.errors import CONTROL, BadMessage, Detail, Text, TooLarge, pointer
+from mishkah.core.values import MAX_DEPTH, MAX_INTEGER, number
 
 MAX_NAME = 128
 """The longest `client` and `ref`, in bytes of UTF-8."""
@@ -72,7 +72,7 @@ def decode(message: str | bytes) -> Write:
     except (msgspec.MsgspecError, UnicodeError, ValueError):
         # msgspec's own words repeat the input; ValueError is a number of too many digits.
         raise BadMessage(_why(message)) from None
-    if isinstance(command.ref, str) and not is_name(command.ref):
+    if command.ref is not None and not _is_ref(command.ref):
         raise BadMessage(_BAD_REF)
     if isinstance(command, Transaction):
         _check_ops(command.ops)
@@ -94,7 +94,10 @@ def _check_ops(ops: list[Op]) -> None:
 
 
 _TOO_DEEP = Text(f"A message is nested at most {MAX_DEPTH} deep", "التداخل أعمق من المسموح")
-_BAD_REF = Text(f"A ref has 1-{MAX_NAME} bytes", f"طول ref من 1 إلى {MAX_NAME} بايت")
+_BAD_REF = Text(
+    f"A ref is text of 1-{MAX_NAME} bytes, or a whole number within 2^53",
+    f"ref نص من 1 إلى {MAX_NAME} بايت أو عدد صحيح لا يتجاوز 2^53",
+)
 _NOT_JSON = Text("This is not JSON", "هذه ليست JSON سليمة")
 _UNKNOWN_TYPE = Text("There is no such message type", "لا يوجد نوع رسالة بهذا الاسم")
 _BAD_SHAPE = Text(
@@ -122,14 +125,18 @@ def salvage_ref(message: str | bytes) -> Ref | None:
         ref = _decode_ref(message).get("ref")
     except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError):
         return None
+    return ref if _is_ref(ref) else None
+
+
+def _is_ref(ref: object) -> TypeGuard[Ref]:
     if isinstance(ref, str):
-        return ref if is_name(ref) else None
-    return ref if isinstance(ref, int) and not isinstance(ref, bool) else None
+        return is_name(ref)
+    return isinstance(ref, int) and not isinstance(ref, bool) and abs(ref) <= MAX_INTEGER
 
 
 def is_name(text: str) -> bool:
     """Tell whether *text* may be a `client` or a `ref`: 1-128 bytes, no control characters."""
-    return 0 < len(text.encode(errors="replace")) <= MAX_NAME and text.isprintable()
+    return 0 < len(text.encode(errors="replace")) <= MAX_NAME and not CONTROL.search(text)
 
 
 def digest(command: Write) -> bytes:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from mishkah.core.errors import CONTROL
 from mishkah.core.ids import is_id
 from mishkah.core.sequences import Rule
 
@@ -131,7 +132,7 @@ def _check_place(at: str, modules: tuple[str, ...], timezone: str | None) -> Ite
         if not is_id(module):
             yield f"{at}.modules", "this can't name a module: 1-64 of a-z 0-9 _ . : -"
     try:
-        ZoneInfo(timezone or "UTC")
+        ZoneInfo("UTC" if timezone is None else timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield f"{at}.timezone", "this is no time zone of the IANA database"
 
@@ -146,6 +147,6 @@ def check_modules(config: Modules) -> Iterator[Problem]:
             ("livePath", module.live_path),
             ("historyPath", module.history_path),
         ):
-            parts = path.replace("\\", "/").split("/")
-            if not path or ".." in parts or parts[0] == "" or ":" in path:
+            steps = path.replace("\\", "/").split("/")
+            if {"", ".", ".."} & set(steps) or ":" in path or CONTROL.search(path):
                 yield f"$.modules.{name}.{key}", "this path leaves the module's folder"

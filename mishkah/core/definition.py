@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from mishkah.core.schema import Field, Index, Schema, Table
-from mishkah.core.values import READERS, Wrong
+from mishkah.core.values import READERS, Wrong, read_key
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}", re.ASCII)
@@ -60,6 +60,10 @@ def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaPro
         message, _, path = str(error).partition(" - at ")
         return None, [SchemaProblem(path.strip("`") or "$", message)]
     problems = list(_check(module, definition))
+    try:
+        source = _encode(raw)
+    except UnicodeEncodeError:
+        problems.append(SchemaProblem("$", "a text holds half a character, a lone surrogate"))
     if problems:
         return None, problems
     tables = {name: _table(name, rules) for name, rules in definition.tables.items()}
@@ -67,7 +71,7 @@ def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaPro
         module=module,
         tables=tables,
         description=definition.description,
-        source=_encode(raw),
+        source=source,
     ), []
 
 
@@ -85,18 +89,14 @@ def _table(name: str, rules: _TableRules) -> Table:
         )
         for field, spec in rules.fields.items()
     }
-    indexes = {
-        tuple(index.fields): Index(fields=tuple(index.fields), unique=index.unique)
-        for index in rules.indexes
-    }
-    for field in fields.values():
-        if field.unique and not field.primary_key:
-            indexes[(field.name,)] = Index(fields=(field.name,), unique=True)
+    unique = {tuple(index.fields): False for index in rules.indexes}
+    unique |= {tuple(index.fields): True for index in rules.indexes if index.unique}
+    unique |= {(f.name,): True for f in fields.values() if f.unique and not f.primary_key}
     return Table(
         name=name,
         fields=fields,
         primary_key=next(field.name for field in fields.values() if field.primary_key),
-        indexes=tuple(indexes.values()),
+        indexes=tuple(Index(fields=names, unique=once) for names, once in unique.items()),
         decimals=tuple(field.name for field in fields.values() if field.type == "decimal"),
     )
 
@@ -154,7 +154,7 @@ def _check_field(path: str, rules: _Rules) -> Iterator[SchemaProblem]:
         yield SchemaProblem(f"{path}.type", "a primary key is text")
     if rules.unique and rules.type == "json":
         yield SchemaProblem(f"{path}.unique", "a json field can't be unique")
-    read = READERS[rules.type]
+    read = read_key if rules.primary_key else READERS[rules.type]
     allowed = []
     for i, value in enumerate(rules.enum):
         try:

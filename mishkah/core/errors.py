@@ -4,10 +4,14 @@ Every sentence here is fixed: it may name the schema's own tables and fields, ne
 sent, so that nothing sent can be reflected, formatted or injected.
 """
 
+import re
 from typing import ClassVar
 
 import msgspec
 
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no name and no sentence holds: control characters, and halves of characters."""
+MAX_SENTENCE = 200
 MAX_DETAILS = 10
 MAX_PATH = 64
 
@@ -140,9 +144,14 @@ class Invalid(Exception):
     """
 
     def __init__(self, message: str, *, field: str = "", ar: str = "") -> None:
-        self.text = Text(str(message)[:200], str(ar or message)[:200])
-        self.field = str(field)
+        self.text = Text(_sentence(message), _sentence(ar or message))
+        self.field = _sentence(field)
         super().__init__(message)
+
+
+def _sentence(said: object) -> str:
+    """Return what a plugin said, so that it can be sent whatever it is."""
+    return CONTROL.sub(" ", str(said)[:MAX_SENTENCE])
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     def read(self, value: object) -> Any:
         """Return *value* as it is kept, or raise `Wrong`. Absence is the table's business."""
         kept = read_key(value) if self.primary_key else READERS[self.type](value)
-        if self.enum and kept not in self.enum:
+        if self.enum and not any(same(kept, allowed) for allowed in self.enum):
             raise Wrong(
                 "enum",
                 Text("This is not one of the allowed values", "هذه ليست من القيم المسموح بها"),
@@ -45,10 +45,6 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 
     fields: tuple[str, ...]
     unique: bool = False
-
-    @property
-    def name(self) -> str:
-        return "_".join(self.fields)
 
     def key(self, row: Row) -> Key | None:
         """Return the key of *row*, or None where a field is empty: nulls are never equal (SQL)."""
@@ -112,7 +108,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 f"The primary key {key} can't be changed", f"لا يمكن تغيير المفتاح الأساسي {key}"
             )
             wrong.append(Detail(pointer(*at, key), "primaryKey", text))
-        return {name: value for name, value in given.items() if not _same(value, row[name])}
+        return {name: value for name, value in given.items() if not same(value, row[name])}
 
     def _read(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
         read: dict[str, Any] = {}
@@ -143,7 +139,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                     wrong.append(Detail(path, "required", text))
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Tell whether two kept values are one value; True is not 1, inside JSON too."""
     return one == other and (
         (type(one) is type(other) and not isinstance(one, list | dict))

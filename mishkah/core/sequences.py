@@ -22,7 +22,7 @@ PERIODS: Mapping[str, tuple[str, ...]] = {
 MAX_NUMBER = 2**53
 
 _PART = re.compile(r"\{([^{}]*)\}")
-_NUMBER = re.compile(r"number(?::0?(\d{1,2})d)?", re.ASCII)
+_NUMBER = re.compile(r"number(?::0(?:\d|1[0-6])d)?", re.ASCII)
 _DATE_DIGITS = {"yyyy": 4, "mm": 2, "dd": 2}
 
 

@@ -7,10 +7,10 @@ are `None`, `bool`, `int`, `Decimal`, `str`, and for ``json`` lists and dicts of
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any
 
-from mishkah.core.errors import Text
+from mishkah.core.errors import CONTROL, Text
 
 MAX_INTEGER = 2**53
 """Integers lie within ±2^53: beyond that JavaScript's numbers skip some (ECMA-262, 6.1.6.1)."""
@@ -21,12 +21,16 @@ MAX_KEY = 200
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIMESTAMP = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII
 )
 _NOT_TEXT = re.compile(
     "[\x00\ud800-\udfff]"
 )  # NUL ends a C string; a surrogate is half a character
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+_EXACT = Context(prec=400, Emax=MAX_EMAX, Emin=MIN_EMIN)
+BEYOND = Decimal("Infinity")
+"""Stands for any number too long to be looked at; every type refuses it."""
 
 
 class Wrong(Exception):
@@ -46,15 +50,17 @@ def number(literal: str) -> int | Decimal:
     """Return the JSON number *literal* that has a point or an exponent, exactly.
 
     One value has one form: ``1.0`` is the integer 1, ``1.50`` is 1.5. A number that no type takes
-    (too many digits, a vast exponent) is left as it is, never computed with.
+    is never computed with; one of more than 400 characters is `BEYOND`.
     """
-    exact = Decimal(literal)
-    exponent = exact.as_tuple().exponent
-    if not isinstance(exponent, int) or len(literal) > 400 or abs(exponent) > 400:
-        return exact
-    if exact == exact.to_integral_value():
-        return int(exact) if exact.adjusted() <= MAX_DIGITS else exact
-    return exact.normalize()
+    if len(literal) > _EXACT.prec:
+        return BEYOND
+    try:
+        exact = _EXACT.normalize(Decimal(literal))
+    except InvalidOperation:  # an exponent that Decimal itself does not hold
+        return BEYOND
+    if exact.adjusted() <= MAX_DIGITS and exact == exact.to_integral_value():
+        return int(exact)
+    return exact
 
 
 def _text(value: object) -> str:
@@ -185,10 +191,8 @@ def _key(key: str) -> str:
 
 def _json_number(value: Decimal) -> Decimal | int:
     """Keep a number as every JSON reader will see it: the nearest double."""
-    if value.adjusted() <= 308:
-        nearest = float(value)
-        if abs(nearest) != float("inf"):
-            return number(repr(nearest))
+    if abs(value) <= MAX_INTEGER:
+        return number(repr(float(value)))
     raise Wrong("range", Text("This number is too large", "هذا العدد أكبر من المسموح"))
 
 
@@ -207,7 +211,7 @@ READERS: Mapping[str, Callable[[object], Any]] = {
 def read_key(value: object) -> str:
     """Read a primary key: text of 1-200 characters, none of them a control character."""
     text = _text(value)
-    if not 0 < len(text) <= MAX_KEY or _CONTROL.search(text):
+    if not 0 < len(text) <= MAX_KEY or CONTROL.search(text):
         raise Wrong(
             "key",
             Text(

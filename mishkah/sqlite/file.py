@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
+import msgspec
 
 from mishkah.core.commit import Commit
 from mishkah.core.schema import Schema
@@ -22,6 +23,18 @@ FORMAT = 1
 
 _SYNC_CODES = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_CLOSE}
 """A failed sync may or may not have kept the commit; any other error of COMMIT has not."""
+
+
+_UNREADABLE = (
+    UnicodeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    msgspec.MsgspecError,
+)
+"""What decoding raises on a column whose bits are not those that were written."""
 
 
 class StoreFile:
@@ -50,7 +63,7 @@ class StoreFile:
 
     def load(self) -> State:
         """Return the state after the last commit, every line checked."""
-        self._head = Head.decode(str(self._meta("head")))
+        self._head = self._read(self._read_head)
         return self._read(load_state, self._db, self._tables, self.schema, self._head)
 
     def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
@@ -91,39 +104,51 @@ class StoreFile:
             raise Mismatch(f"SQLite finds it damaged: {str(said)[:200]}")
         self._check_shape()
         with db:
-            db.execute(HOUSE)
-            for statement in ddl(self.schema):
-                db.execute(statement)
-            self._default_meta("format", FORMAT)
-            self._default_meta("epoch", secrets.token_hex(8))
-            self._default_meta("head", Head().encode())
+            if not self._names_of_tables():
+                db.execute(HOUSE)
+                self._set_meta("format", FORMAT)
+                self._set_meta("epoch", secrets.token_hex(8))
+                self._set_meta("head", Head().encode())
+            self._meta("format")
             self._set_meta("schema", self.schema.source.decode())
+            try:
+                for statement in ddl(self.schema):
+                    db.execute(statement)
+            except apsw.ConstraintError as error:
+                raise Mismatch(f"its rows break a rule that the schema now has: {error}") from error
         if self._meta("format") != FORMAT:
             raise Mismatch(f"its format is not {FORMAT}")
         self.epoch = str(self._meta("epoch"))
+        self._head = self._read_head()
         # What a failed sync may have left only in the page cache goes to the main file, synced.
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def _check_shape(self) -> None:
-        """Refuse a file whose tables have other columns than the schema: that is a migration."""
+        """Refuse a file whose tables are not the schema's: that is a migration."""
+        for name in self._names_of_tables():
+            if name not in self.schema.tables and not name.startswith(("_", "sqlite_")):
+                raise Mismatch(f"it has a table {name}, which the schema does not have")
         for name, table in self.schema.tables.items():
             columns = [c[1] for c in self._db.execute(f"PRAGMA table_info({quoted(name)})")]
             if columns and columns != [*table.fields, "_seq", "_sum"]:
                 raise Mismatch(f"the table {name} has other fields than the schema now has")
 
+    def _names_of_tables(self) -> list[str]:
+        sql = "SELECT name FROM sqlite_schema WHERE type='table'"
+        return [str(name) for (name,) in self._db.execute(sql)]
+
+    def _read_head(self) -> Head:
+        return Head.decode(str(self._meta("head")))
+
     def _meta(self, key: str) -> object:
         found = self._db.execute("SELECT value, sum FROM _meta WHERE key=?", (key,)).fetchall()
         if not found or checksum(key, found[0][0]) != found[0][1]:
-            raise JournalDamaged(f"{self.path}: {key} is damaged")
+            raise Mismatch(f"its {key} is damaged")
         return found[0][0]
 
-    def _set_meta(self, key: str, value: str) -> None:
+    def _set_meta(self, key: str, value: str | int) -> None:
         line = (key, value, checksum(key, value))
         self._db.execute("INSERT OR REPLACE INTO _meta VALUES (?,?,?)", line)
-
-    def _default_meta(self, key: str, value: str | int) -> None:
-        line = (key, value, checksum(key, value))
-        self._db.execute("INSERT OR IGNORE INTO _meta VALUES (?,?,?)", line)
 
     def _read(self, call: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -132,6 +157,9 @@ class StoreFile:
             raise JournalDamaged(f"{self.path}: {error}") from error
         except apsw.Error as error:
             raise self._meaning(error) from error
+        except _UNREADABLE as error:
+            message = f"{self.path}: what it holds does not read as what was written"
+            raise JournalDamaged(message) from error
 
     def _rolled_back(self, error: apsw.Error, written: bool) -> Exception:
         """Undo the transaction that met *error*; return what to tell the store."""

@@ -11,7 +11,7 @@ from zlib import crc32
 import msgspec
 
 from mishkah.core.commit import Change
-from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.schema import Index, Row, Schema, Table
 from mishkah.core.values import number
 
 SQL_TYPES = {
@@ -57,9 +57,20 @@ def ddl(schema: Schema) -> Iterator[str]:
         yield f"CREATE TABLE IF NOT EXISTS {quoted(table.name)} (\n  {lines}\n)"
         for index in table.indexes:
             unique = "UNIQUE " if index.unique else ""
-            name = quoted(f"idx_{table.name}_{index.name}")
+            name = quoted(_index_name(schema, table, index))
             fields = ", ".join(quoted(field) for field in index.fields)
             yield f"CREATE {unique}INDEX IF NOT EXISTS {name}\nON {quoted(table.name)}({fields})"
+
+
+def _index_name(schema: Schema, table: Table, index: Index) -> str:
+    """Return the index's name: ``idx_table_field``, and more where two would have one name."""
+    plain = _plain_name(table, index)
+    plains = [_plain_name(t, i) for t in schema.tables.values() for i in t.indexes]
+    return plain if plains.count(plain) == 1 else f"{plain}_{checksum(table.name, index.fields)}"
+
+
+def _plain_name(table: Table, index: Index) -> str:
+    return "_".join(["idx", table.name, *index.fields]).lower()
 
 
 def checksum(*values: object) -> int:
@@ -88,7 +99,7 @@ class SqlTable:
         setters = ",".join(f"{column}=?" for column in columns)
         self.update = f"UPDATE {name} SET {setters} WHERE {key}=?"
         self.delete = f"DELETE FROM {name} WHERE {key}=?"
-        self.select = f"SELECT {','.join(columns)} FROM {name} ORDER BY rowid"
+        self.select = f"SELECT {','.join(columns)} FROM {name} ORDER BY _rowid_"
 
     def bind(self, change: Change, seq: int) -> tuple[Any, ...]:
         """Return the columns of a row that is there after *change*."""

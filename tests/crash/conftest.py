@@ -511,7 +511,7 @@ class Ledger:
         rows, seqs = replayed(self.entries)
         assert rows == self.tables
         assert seqs == self.seqs
-        named = [((e.client, e.ref), e.seq) for e in self.entries if e.ref is not None]
+        named = [((e.client, str(e.ref)), e.seq) for e in self.entries if e.ref is not None]
         assert len(dict(named)) == len(named), "a name was applied twice"
         assert dict(named) == self.names
         for table in NUMBERED:

@@ -4,8 +4,10 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,3 +162,106 @@ def test_a_damaged_file_is_a_true_prefix_or_is_refused_by_name(
 
 def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
+
+
+NOT_UTF8 = {
+    "names": "UPDATE _names SET ref=CAST(x'72ff' AS TEXT) WHERE seq=5",
+    "counters": "UPDATE _counters SET tbl=CAST(x'72ff' AS TEXT) WHERE tbl='bill'",
+    "log": "UPDATE _log SET changes=CAST(x'5bff' AS TEXT) WHERE seq=5",
+    "head": "UPDATE _meta SET value=CAST(x'7bff' AS TEXT) WHERE key='head'",
+    "rows": "UPDATE item SET name=CAST(x'72ff' AS TEXT) WHERE id='seed3'",
+}
+
+
+@pytest.mark.parametrize("place", NOT_UTF8)
+def test_bytes_that_are_no_text_are_damage(
+    place: str, written: Callable[..., tuple[Path, History]], path_of: Callable[..., Path]
+) -> None:
+    data, history = written(killed=False)
+    with closing(sqlite3.connect(path_of(data))) as db, db:
+        assert db.execute(NOT_UTF8[place]).rowcount == 1
+    assert history.verdict(path_of(data)) == "refused"
+
+
+FLIPS = {
+    "a column of the log": (b"changes TEXT", b"changeS_TEXT"),
+    "a column of the counters": (b"number INTEGER NOT NULL,\n  sum", b"numbep INTEGER NOT NULL,\n  sum"),
+    "a column of a row": (b'"qty" INTEGER', b'"qt9" INTEGER'),
+    "a table": (b"CREATE TABLE _log", b"CREATE TABLE _lng"),
+}
+
+
+@pytest.mark.parametrize("what", FLIPS)
+def test_a_flipped_letter_in_the_schema_of_a_file_is_damage(
+    what: str, written: Callable[..., tuple[Path, History]], path_of: Callable[..., Path]
+) -> None:
+    data, history = written(killed=False)
+    content = path_of(data).read_bytes()
+    before, after = FLIPS[what]
+    assert before in content
+    path_of(data).write_bytes(content.replace(before, after))
+    assert history.verdict(path_of(data)) == "refused"
+
+
+@pytest.mark.parametrize("place", [0, 16, 18, 19, 21, 47, 56, 59])
+def test_a_flipped_bit_in_the_header_of_a_file_is_damage_or_harmless(
+    place: int, written: Callable[..., tuple[Path, History]], path_of: Callable[..., Path]
+) -> None:
+    """The offsets are those of https://sqlite.org/fileformat2.html#the_database_header."""
+    data, history = written(killed=False)
+    whole = path_of(data).read_bytes()
+    for bit in range(8):
+        hurt = bytearray(whole)
+        hurt[place] ^= 1 << bit
+        path_of(data).write_bytes(hurt)
+        assert history.verdict(path_of(data)) in ("refused", "whole")
+        for suffix in SUFFIXES[1:]:
+            _beside(path_of(data), suffix).unlink(missing_ok=True)
+
+
+def _torn(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _noise(path: Path) -> None:
+    path.write_bytes(random.Random(path.stat().st_size).randbytes(path.stat().st_size))
+
+
+def _another_word(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE item SET name='another' WHERE id='seed3'")
+
+
+def _no_text(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(NOT_UTF8["names"])
+
+
+@pytest.mark.parametrize("hurt", [_torn, _noise, _another_word, _no_text])
+def test_a_damaged_store_says_so_while_another_branch_is_served(
+    hurt: Callable[[Path], None],
+    install: Callable[..., Path],
+    serve: Callable[..., Any],
+    make_till: Callable[..., Any],
+    path_of: Callable[..., Path],
+    seed: str,
+) -> None:
+    two = {"shop": {"modules": ["m"]}, "stall": {"modules": ["m"]}}
+    data = install(branches={"branches": two})
+    shutil.copytree(data / "branches" / "shop", data / "branches" / "stall")
+    server = serve(data)
+    make_till("till", random.Random(seed)).write(server.port, 80)
+    assert server.stop() == 0
+    hurt(path_of(data))
+
+    server = serve(data)
+    assert server.stores == {"shop": "failed", "stall": "serving"}
+    with server.client(branch="stall", module="m") as other:
+        assert len(other.snapshot()["data"]["item"]) == 50
+        with server.client(branch="shop", module="m") as client:
+            assert client.receive()["code"] == "STORE_FAILED"
+            assert client.read_to_the_end() == 1011
+        ack = other.ask({"type": "INSERT", "table": "bill", "data": {}, "ref": "1"})
+        assert ack["rows"][0]["id"] == "B000001"
+    assert str(path_of(data)) in server.said
+    assert server.stop() == 0

@@ -73,7 +73,6 @@ def test_a_rule_that_could_not_be_kept_is_refused(rule: dict[str, Any], words: s
     assert words in str(refused.value)
 
 
-@pytest.mark.xfail(strict=True, reason="widths over 16 and widths without 0 can't be read back")
 @pytest.mark.parametrize("shape", ["{number:5d}", "{number:020d}"])
 def test_a_width_that_can_not_be_read_back_is_refused(shape: str) -> None:
     try:
