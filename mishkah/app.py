@@ -14,7 +14,6 @@ from mishkah.house import House, open_house
 from mishkah.http.handshake import Guests, is_loopback
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
-from mishkah.watchdog import Watchdog
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +39,12 @@ Ready = Callable[[House, int], None]
 """Called once, when clients can connect, with the port."""
 
 
-async def serve(catalog: Catalog, settings: Settings, watchdog: Watchdog, ready: Ready) -> None:
+async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     """Serve *catalog* until SIGTERM or SIGINT, then finish what was received.
 
     Raises CantServe where another server has the folder, or the port can't be had.
     """
-    with locked(catalog.data), watchdog.watching():
+    with locked(catalog.data):
         _raise_descriptor_limit()
         listeners = await _listen(settings)
         journals = SqliteJournals(catalog.store_path)

@@ -67,7 +67,7 @@ def check_stores(catalog: Catalog) -> list[Finding]:
             try:
                 file = StoreFile(path, catalog.recipe(store).rules.schema)
                 try:
-                    file.load()
+                    file.verify()
                 finally:
                     file.close()
             except (JournalDamaged, JournalFailed) as error:

@@ -65,7 +65,7 @@ def collect(found: Iterable[EntryPoint], modules: Iterable[str], watchdog: Watch
             _once(name, "sequence format", title, formats)
             if not callable(make):
                 raise BrokenPlugin(name, f"register_sequence_formats: {title!r} is no function")
-            formats[title] = _guarded_format(name, make)
+            formats[title] = _guarded_format(name, make, watchdog)
     validators = {
         module: _validators(manager, plugins, module, watchdog) for module in {*brought, *modules}
     }
@@ -145,15 +145,18 @@ def _guarded(plugin: str, validator: Validator, watchdog: Watchdog) -> Validator
     return run
 
 
-def _guarded_format(plugin: str, make: MakeFormat) -> MakeFormat:
-    return lambda rule, branch: _Form(plugin, make, rule, branch)
+def _guarded_format(plugin: str, make: MakeFormat, watchdog: Watchdog) -> MakeFormat:
+    return lambda rule, branch: _Form(plugin, make, watchdog, rule, branch)
 
 
 class _Form:
     """A plugin's sequence format whose rubbish costs one command."""
 
-    def __init__(self, plugin: str, make: MakeFormat, rule: Rule, branch: str) -> None:
+    def __init__(
+        self, plugin: str, make: MakeFormat, watchdog: Watchdog, rule: Rule, branch: str
+    ) -> None:
         self._plugin = plugin
+        self._watchdog = watchdog
         try:
             form: SequenceFormat = make(rule, branch)
             self._form, self.shows = form, str(form.shows)
@@ -177,11 +180,14 @@ class _Form:
                 return self._fail(f"parse({text!r}) returned {read!r}")
 
     def _call(self, function: Callable[..., object], *arguments: object) -> object:
+        self._watchdog.enter(f"plugin {self._plugin}: a sequence format")
         try:
             return function(*arguments)
         except (Exception, SystemExit) as error:  # the border of a plugin's code
             log.exception("plugin %s: a sequence format failed", self._plugin)
             raise PluginFailed from error
+        finally:
+            self._watchdog.leave()
 
     def _fail(self, why: str) -> NoReturn:
         log.error("plugin %s: %s", self._plugin, why)

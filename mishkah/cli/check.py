@@ -33,9 +33,11 @@ def check(data: Path, stores: bool, as_json: bool) -> None:
 
 def _findings(data: Path, stores: bool) -> list[Finding]:
     """Return what is wrong, as far as it can be read."""
+    watchdog = Watchdog()
     try:
-        catalog = read_catalog(data, Watchdog())
-        return check_catalog(catalog) or (check_stores(catalog) if stores else [])
+        with watchdog.watching():
+            catalog = read_catalog(data, watchdog)
+            return check_catalog(catalog) or (check_stores(catalog) if stores else [])
     except BadFile as bad:
         return list(bad.findings)
     except BrokenPlugin as broken:

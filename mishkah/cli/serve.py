@@ -9,6 +9,7 @@ import trio
 
 from mishkah.app import Settings
 from mishkah.app import serve as run
+from mishkah.catalog import Catalog
 from mishkah.checking import check, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
@@ -44,8 +45,27 @@ def serve(
     """
     log_to_stderr()
     watchdog = Watchdog(limit=hang_limit)
+    settings = Settings(host=host, port=port, hosts=hosts, origins=origins)
+
+    def ready(house: House, bound: int) -> None:
+        if as_json:
+            click.echo(_announcement(house, settings, bound))
+        else:
+            click.echo(_banner(house, settings, bound), err=True)
+
+    with watchdog.watching():
+        catalog = _catalog(existing(data), watchdog)
+        try:
+            trio.run(run, catalog, settings, ready)
+        except* CantServe as group:
+            click.echo(str(group.exceptions[0]), err=True)
+            raise SystemExit(FINDINGS) from None
+
+
+def _catalog(data: Path, watchdog: Watchdog) -> Catalog:
+    """Return what is to be served, or say what is wrong with it and end."""
     try:
-        catalog = read_catalog(existing(data), watchdog)
+        catalog = read_catalog(data, watchdog)
         if findings := check(catalog):
             raise BadFile(*findings)
     except BadFile as bad:
@@ -55,19 +75,7 @@ def serve(
     except BrokenPlugin as broken:
         click.echo(f"{broken}\nNothing is served until it is mended or uninstalled.", err=True)
         raise SystemExit(FINDINGS) from None
-    settings = Settings(host=host, port=port, hosts=hosts, origins=origins)
-
-    def ready(house: House, bound: int) -> None:
-        if as_json:
-            click.echo(_announcement(house, settings, bound))
-        else:
-            click.echo(_banner(house, settings, bound), err=True)
-
-    try:
-        trio.run(run, catalog, settings, watchdog, ready)
-    except* CantServe as group:
-        click.echo(str(group.exceptions[0]), err=True)
-        raise SystemExit(FINDINGS) from None
+    return catalog
 
 
 def _url(settings: Settings, port: int, store: StoreId) -> str:

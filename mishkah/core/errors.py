@@ -119,11 +119,6 @@ class StoreFailed(Refused):
     )
 
 
-class GoingAway(Refused):
-    code = "GOING_AWAY"
-    text = Text("The server is stopping", "الخادم يتوقف الآن")
-
-
 class PluginFailed(Refused):
     code = "PLUGIN_FAILED"
     text = Text(

@@ -191,7 +191,7 @@ def _key(key: str) -> str:
 
 def _json_number(value: Decimal) -> Decimal | int:
     """Keep a number as every JSON reader will see it: the nearest double."""
-    if abs(value) <= MAX_INTEGER:
+    if value.copy_abs() <= MAX_INTEGER:  # abs() overflows on a vast exponent
         return number(repr(float(value)))
     raise Wrong("range", Text("This number is too large", "هذا العدد أكبر من المسموح"))
 

@@ -17,19 +17,12 @@ MAX_ERROR = 3000
 _quote = msgspec.json.Encoder().encode
 
 
-class Store(msgspec.Struct, frozen=True):
+class Store:
     """How one store signs its messages."""
 
-    id: StoreId
-    epoch: str
-
-    @property
-    def signature(self) -> bytes:
-        return b'"branch":%b,"module":%b,"epoch":%b' % (
-            _quote(self.id.branch),
-            _quote(self.id.module),
-            _quote(self.epoch),
-        )
+    def __init__(self, identity: StoreId, epoch: str) -> None:
+        names = {"branch": identity.branch, "module": identity.module, "epoch": epoch}
+        self.signature = _quote(names)[1:-1]
 
 
 def snapshot(store: Store, state: State) -> bytes:

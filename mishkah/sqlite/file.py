@@ -20,10 +20,15 @@ from mishkah.sqlite.writing import write_commit
 T = TypeVar("T")
 
 FORMAT = 1
+_ENTRIES = 1000
+"""Entries of the log that are looked at together."""
 
 _SYNC_CODES = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_CLOSE}
 """A failed sync may or may not have kept the commit; any other error of COMMIT has not."""
 
+
+_DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError)
+"""Our statements are right, so an SQLError is a table or a column that is no longer there."""
 
 _UNREADABLE = (
     UnicodeError,
@@ -65,6 +70,12 @@ class StoreFile:
         """Return the state after the last commit, every line checked."""
         self._head = self._read(self._read_head)
         return self._read(load_state, self._db, self._tables, self.schema, self._head)
+
+    def verify(self) -> None:
+        """Check everything: what `load` checks, and the content of every entry of the log."""
+        seq = self.load().seq
+        for after in range(0, seq, _ENTRIES):
+            self.commits(after, min(after + _ENTRIES, seq))
 
     def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
         """See `Journal.names`."""
@@ -174,6 +185,6 @@ class StoreFile:
         return self._meaning(error)
 
     def _meaning(self, error: apsw.Error) -> Exception:
-        if isinstance(error, apsw.CorruptError | apsw.NotADBError | apsw.FormatError):
+        if isinstance(error, _DAMAGE):
             return JournalDamaged(f"{self.path}: {error}")
         return JournalFailed(f"{self.path}: {error}")

@@ -181,9 +181,9 @@ class Client:
     def __init__(self, port: int, **query: str) -> None:
         url = f"ws://127.0.0.1:{port}/?{urlencode(query)}"
         self._opened = ExitStack()
-        self.ws = self._opened.enter_context(
-            connect(url, compression=None, max_size=None, ping_interval=None, proxy=None)
-        )
+        # A bounded queue would stop its reading thread, and then a close takes its whole timeout.
+        free = {"compression": None, "max_size": None, "max_queue": None, "ping_interval": None}
+        self.ws = self._opened.enter_context(connect(url, proxy=None, **free))
         self.frames: list[dict[str, Any]] = []
 
     def __enter__(self) -> "Client":
@@ -349,7 +349,7 @@ class Till:
             return "dup is wrong"
         if known is not None and answer["seq"] != known:
             return f"its seq was {known}"
-        if sent.ack is not None and answer["rows"] != sent.ack["rows"]:
+        if sent.ack is not None and answer.get("rows") != sent.ack["rows"]:
             return "its rows were others"
         return ""
 
@@ -384,7 +384,11 @@ class Till:
 
     def _bill(self) -> tuple[dict[str, Any], None]:
         total = self._rng.randint(1, 9999) / 100
-        return {"type": "INSERT", "table": "bill", "data": {"item": self.name, "total": total}}, None
+        return {
+            "type": "INSERT",
+            "table": "bill",
+            "data": {"item": self.name, "total": total},
+        }, None
 
     def _update(self) -> tuple[dict[str, Any], None]:
         changes = {"qty": self._rng.randint(100, 999), "name": f"جديد {len(self.sent)}"}
@@ -412,7 +416,12 @@ class Till:
         return self._item(colour="red"), "INVALID"
 
     def _ghost(self) -> tuple[dict[str, Any], str]:
-        return {"type": "UPDATE", "table": "item", "id": "ghost", "changes": {"qty": 1}}, "NOT_FOUND"
+        return {
+            "type": "UPDATE",
+            "table": "item",
+            "id": "ghost",
+            "changes": {"qty": 1},
+        }, "NOT_FOUND"
 
     def _torn(self) -> tuple[dict[str, Any], str]:
         return {"type": "TRANSACTION", "ops": [self._bill()[0], self._taken()[0]]}, "DUPLICATE"
@@ -484,9 +493,7 @@ class Ledger:
             (client, ref): seq
             for client, ref, seq in db.execute("SELECT client,ref,seq FROM _names")
         }
-        self.counters = {
-            table: number for table, number in db.execute("SELECT tbl,number FROM _counters")
-        }
+        self.counters = dict(db.execute("SELECT tbl,number FROM _counters").fetchall())
         self.epoch = db.execute("SELECT value FROM _meta WHERE key='epoch'").fetchone()[0]
         self.tables: Rows = {}
         self.seqs: dict[tuple[str, str], int] = {}
@@ -528,7 +535,7 @@ def _value(kind: str, value: Any) -> Any:
 
 
 def replayed(entries: list[Entry]) -> tuple[Rows, dict[tuple[str, str], int]]:
-    """Return the rows that *entries* leave, and the `seq` of each; check what they say of before."""
+    """Return the rows that *entries* leave, and the `seq` of each, having checked the chain."""
     rows: Rows = {table: {} for table in TABLES}
     seqs: dict[tuple[str, str], int] = {}
     for entry in entries:

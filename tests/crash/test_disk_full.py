@@ -82,8 +82,7 @@ def _write(server: Any, name: str, told: list[tuple[dict[str, Any], dict[str, An
         ]
         for message in asked:
             client.send(message)
-        for message in asked:
-            told.append((message, client.answer()))
+        told.extend([(message, client.answer()) for message in asked])
 
 
 def _crowd(server: Any, round_: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:

@@ -135,9 +135,7 @@ def _was_shown_the_log(frames: list[dict[str, Any]], ledger: Any) -> None:
     assert first["seq"] <= len(ledger.entries)
     last = deltas[-1]["seq"] if deltas else first["seq"]
     logged = [
-        (entry, change)
-        for entry in ledger.entries[first["seq"] : last]
-        for change in entry.changes
+        (entry, change) for entry in ledger.entries[first["seq"] : last] for change in entry.changes
     ]
     # A kill may cut the deltas of the last commit that was on its way.
     assert len(logged) - 10 <= len(deltas) <= len(logged)

@@ -46,9 +46,11 @@ def test_an_untouched_file_is_sound(kept: Path, schema: Any) -> None:
 CELLS = [
     "name = 'Coffee'", "name = NULL", "name = 7", "name = ''", "name = name || ' '",
     "name = CAST(x'ff' AS TEXT)", "name = x'636f66666565'", "id = 'b'", "email = 'b@x'",
-    "email = NULL", "qty = qty - 1", "qty = NULL", "qty = 'many'", "qty = 1.5", "price = 0.000000002",
+    "email = NULL", "qty = qty - 1", "qty = NULL", "qty = 'many'", "qty = 1.5",
+    "price = 0.000000002",
     "price = NULL", "price = 0", "price = 'cheap'", "price = 1e999", "price = -price", "sold = 0",
-    "sold = NULL", "made_on = '2025-01-03'", "made_on = NULL", "seen_at = '2025-01-02T03:04:05.001Z'",
+    "sold = NULL", "made_on = '2025-01-03'", "made_on = NULL",
+    "seen_at = '2025-01-02T03:04:05.001Z'",
     "info = '{}'", "info = '{'", "info = '[NaN]'", '"select" = \'y\'', "_seq = 2", "_seq = 99",
     "_seq = 'x'", "_sum = _sum + 1", "_sum = 'x'",
 ]  # fmt: skip
@@ -106,6 +108,15 @@ def test_a_changed_line_is_found_when_the_store_is_opened(
     tamper(kept, sql)
     with pytest.raises(JournalDamaged, match=r"store\.sqlite3"):
         StoreFile(kept, schema).load()
+
+
+@pytest.mark.parametrize("table", ["_meta", "_log", "_names", "_counters", "item", "bill"])
+def test_a_lost_table_is_damage_and_no_passing_failure(kept: Path, schema: Any, table: str) -> None:
+    with closing(sqlite3.connect(kept)) as db:
+        db.execute(f"DROP TABLE {table}")
+        db.commit()
+    with pytest.raises(JournalDamaged, match=r"store\.sqlite3"):
+        open_and_read(kept, schema)
 
 
 @pytest.mark.parametrize("key", ["epoch", "format"])

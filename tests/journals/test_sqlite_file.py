@@ -40,7 +40,9 @@ def test_rows_are_rows_of_real_tables(path: Path, schema: Any, writer: Any) -> N
 
 def test_columns_and_indexes_are_those_of_the_guide(path: Path, schema: Any) -> None:
     keep(path, schema, [])
-    columns = [(name, kind, key) for _, name, kind, _, _, key in query(path, "PRAGMA table_info(item)")]
+    columns = [
+        (name, kind, key) for _, name, kind, _, _, key in query(path, "PRAGMA table_info(item)")
+    ]
     assert columns == [
         ("id", "TEXT", 1), ("name", "TEXT", 0), ("email", "TEXT", 0), ("qty", "INTEGER", 0),
         ("price", "NUMERIC", 0), ("sold", "INTEGER", 0), ("made_on", "TEXT", 0),

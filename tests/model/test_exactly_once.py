@@ -241,5 +241,5 @@ def named_commits(history: list[Commit]) -> list[Any]:
 
 def test_every_write_counts_once_and_is_answered_alike_again() -> None:
     run_state_machine_as_test(
-        ExactlyOnce, settings=settings(max_examples=60, stateful_step_count=15, deadline=None)
+        ExactlyOnce, settings=settings(max_examples=120, stateful_step_count=15, deadline=None)
     )

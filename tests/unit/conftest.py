@@ -145,7 +145,7 @@ def tables() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def read_frames() -> Callable[[bytes], list[Any]]:
-    """Return a function that decodes unmasked final text frames, by RFC 6455 and nothing of ours."""
+    """Return a function that decodes unmasked final text frames, by RFC 6455 and not by us."""
 
     def read(stream: bytes) -> list[Any]:
         messages = []

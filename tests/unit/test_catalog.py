@@ -75,7 +75,12 @@ def test_branches_are_needed_and_the_other_two_files_are_not(install: Install) -
 )  # fmt: skip
 @pytest.mark.parametrize(
     ("content", "place"),
-    [(b'{"a": 1,\n]', "line 2, column 1"), (b'{"x": 1, "x": 2}', "$"), (b"[]", "$"), (b"\xff", "byte 0")],
+    [
+        (b'{"a": 1,\n]', "line 2, column 1"),
+        (b'{"x": 1, "x": 2}', "$"),
+        (b"[]", "$"),
+        (b"\xff", "byte 0"),
+    ],
 )
 def test_a_broken_file_is_named_with_its_place(
     install: Install, name: str, content: bytes, place: str

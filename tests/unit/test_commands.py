@@ -1,5 +1,6 @@
-"""What comes in: decoded once into frozen values, or refused with a sentence that echoes nothing."""
+"""What comes in: decoded once into frozen values, or refused in words that echo nothing."""
 
+import contextlib
 import json
 from decimal import Decimal
 from typing import Any
@@ -128,11 +129,9 @@ def test_a_bad_message_is_refused_as_one(message: str | bytes) -> None:
 
 
 @pytest.mark.parametrize("read", [decode, salvage_ref])
-def test_an_exponent_beyond_decimals_own_is_refused(read: Any) -> None:
-    try:
+def test_an_exponent_beyond_decimals_own_breaks_nothing(read: Any) -> None:
+    with contextlib.suppress(Refused):
         read(insert("1e" + "9" * 25))
-    except Refused:
-        pass
 
 
 @pytest.mark.parametrize("ref", [2**64, 10**200])
@@ -164,9 +163,12 @@ def test_any_message_is_decoded_or_refused_and_nothing_else_is_raised(message: s
 def test_nearly_a_message_is_decoded_or_refused_in_fixed_words(nearly: Any) -> None:
     try:
         decode(json.dumps(nearly))
-    except Refused as refused:
-        assert len(refused.said.en) < 100
-        assert all(len(detail.path) <= 64 for detail in refused.details)
+    except Refused as no:
+        refusal = no
+    else:
+        return
+    assert len(refusal.said.en) < 100
+    assert all(len(detail.path) <= 64 for detail in refusal.details)
 
 
 @pytest.mark.parametrize(

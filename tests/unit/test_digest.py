@@ -1,4 +1,4 @@
-"""A write's hash is that of what it asks for: not of its spelling, nor of who asks under which ref."""
+"""A write's hash is that of what it asks for: not of how it is spelled, or who asks."""
 
 import json
 from typing import Any

@@ -21,8 +21,12 @@ def sent(opcode: int, size: int, masked: bool = True, fin: bool = True, wide: in
         length = bytes((mask | 126,)) + size.to_bytes(2)
     else:
         length = bytes((mask | size,))
-    return bytes((0x80 * fin | opcode,)) + length + b"mask" * masked + b"\x81\xff" * (size // 2) + (
-        b"\x00" * (size % 2)
+    return (
+        bytes((0x80 * fin | opcode,))
+        + length
+        + b"mask" * masked
+        + b"\x81\xff" * (size // 2)
+        + (b"\x00" * (size % 2))
     )
 
 

@@ -107,8 +107,8 @@ def test_a_refusal_repeats_nothing_of_the_request() -> None:
 
 OWN = ["localhost", "localhost:1", "LOCALHOST:8080", "shop.localhost", "127.0.0.1:8080", "[::1]:80",
        "192.168.1.20:8080", "[fe80::1]", "till.shop.example", "TILL.shop.example:8080"]  # fmt: skip
-FOREIGN = ["evil.example", "till.shop.example.evil.example", "shop.example", "localhost.evil.example",
-           "xlocalhost", "1.2.3.4.5", "till.shop.example."]  # fmt: skip
+FOREIGN = ["evil.example", "till.shop.example.evil.example", "shop.example",
+           "localhost.evil.example", "xlocalhost", "1.2.3.4.5", "till.shop.example."]  # fmt: skip
 
 
 @pytest.mark.parametrize("host", OWN)
@@ -200,7 +200,9 @@ def test_a_parameter_that_is_given_twice_is_empty_and_so_no_name() -> None:
 def test_a_head_of_any_bytes_is_let_in_or_turned_away(junk: bytes, at: int, cut: int) -> None:
     good = head(Origin="http://localhost")
     request = good[:at] + junk + good[at + cut :]
+    answer = b"HTTP/1.1 4"
     try:
         read_upgrade(request, GUESTS)
     except Turned as no:
-        assert no.response().startswith(b"HTTP/1.1 4")
+        answer = no.response()
+    assert answer.startswith(b"HTTP/1.1 4")

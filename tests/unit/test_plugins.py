@@ -72,7 +72,9 @@ def test_what_plugins_bring_is_collected_in_the_order_of_their_names(
     b = publish(
         "b",
         register_validators=checks({"t": (fine, fine)}),
-        register_sequence_formats=answers({"b.f": lambda rule, branch: Template("{number}", "", "")}),
+        register_sequence_formats=answers(
+            {"b.f": lambda rule, branch: Template("{number}", "", "")}
+        ),
     )
     plugins = gather(a, b, publish("empty"))
     assert plugins.names == ("a", "b", "empty")
@@ -145,7 +147,7 @@ RUBBISH = ["text", 7, ["a"], {1: "x"}, [("a", "b")]]
 @pytest.mark.parametrize(
     ("hook", "value"),
     [
-        *(("register_modules", value) for value in [*RUBBISH, {"x": "a path as text"}, {"x": None}]),
+        *(("register_modules", value) for value in [*RUBBISH, {"x": "a path"}, {"x": None}]),
         *(("register_validators", value) for value in
           [*RUBBISH, {"t": fine}, {"t": None}, {"t": [fine, "x"]}, {"t": "fine"}, {"t": {fine}}]),
         *(("register_sequence_formats", value) for value in [*RUBBISH, {"f": "{number}"}]),
@@ -225,7 +227,9 @@ class Form:
 
 
 def shop_with(publish: Publish, open_shop: Any, form: Any) -> Any:
-    make = gather(publish("p", register_sequence_formats=answers({"p.f": lambda rule, branch: form})))
+    make = gather(
+        publish("p", register_sequence_formats=answers({"p.f": lambda rule, branch: form}))
+    )
     shop = open_shop({"bill": {"code": Rule()}})
     sequence = make_sequence("bill", "code", Rule(format="p.f"), "b", make.formats)
     shop.rules.sequences["bill"] = (sequence,)

@@ -159,7 +159,11 @@ def numbers(shop: Any, *moments: datetime) -> list[str]:
         ("never", "{number}", ["5", "6", "7", "8"]),
         ("year", "{yyyy}-{number}", ["2025-5", "2025-6", "2026-5", "2026-6"]),
         ("month", "{yyyy}{mm}-{number}", ["202512-5", "202512-6", "202601-5", "202601-6"]),
-        ("day", "{yyyy}{mm}{dd}-{number}", ["20251230-5", "20251231-5", "20260101-5", "20260101-6"]),
+        (
+            "day",
+            "{yyyy}{mm}{dd}-{number}",
+            ["20251230-5", "20251231-5", "20260101-5", "20260101-6"],
+        ),
     ],
 )
 def test_each_period_begins_at_start(

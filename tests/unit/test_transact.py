@@ -158,7 +158,11 @@ def test_a_refusal_names_its_place_and_its_rule_and_nothing_happens(
 def test_everything_that_is_wrong_with_a_row_is_told_together(shop: Any) -> None:
     shop.insert("item", FULL)
     refusal = shop.refusal(
-        {"type": "INSERT", "table": "item", "data": {"id": "a", "email": "a@x", "slot": "x", "q": 1}}
+        {
+            "type": "INSERT",
+            "table": "item",
+            "data": {"id": "a", "email": "a@x", "slot": "x", "q": 1},
+        }
     )
     assert isinstance(refusal, InvalidRow)
     assert sorted(told(refusal)) == [

@@ -96,6 +96,8 @@ def test_a_value_is_kept_in_one_form(kind: str, value: Any, kept: Any) -> None:
         ("json", {"\ud800": 1}, "text"),
         ("json", [2**53 + 1], "range"),
         ("json", number("1e309"), "range"),
+        ("json", number("-1e999999999"), "range"),
+        ("json", number("1e99999999999999999999"), "range"),
         ("json", object(), "type"),
     ],
 )
