@@ -97,7 +97,7 @@ class Session:
             self._outbox.hang_up()
 
     async def _leave_when(self, stopping: trio.Event) -> None:
-        """Finish what was received, then let the store close the outbox behind its answers."""
+        """Read what comes in at once, no longer; the store closes the outbox behind its answers."""
         await stopping.wait()
         self._reading.deadline = trio.current_time() + QUIET
         await trio.sleep(QUIET)

@@ -1,5 +1,7 @@
 """One store's file, by plain calls that block, and what SQLite's errors mean for the store."""
 
+import contextlib
+import os
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -52,10 +54,13 @@ class StoreFile:
         self.path = path
         self.schema = schema
         self._tables = {name: SqlTable(table) for name, table in schema.tables.items()}
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = apsw.Connection(str(path), statementcachesize=200)
-        except apsw.Error as error:
+            if not path.exists():
+                _create(path, schema)
+            self._db = apsw.Connection(
+                str(path), apsw.SQLITE_OPEN_READWRITE, statementcachesize=200
+            )
+        except (apsw.Error, OSError) as error:
             raise JournalFailed(f"{path}: {error}") from error
         try:
             self._read(self._open, synchronous)
@@ -69,7 +74,12 @@ class StoreFile:
     def load(self) -> State:
         """Return the state after the last commit, every line checked."""
         self._head = self._read(self._read_head)
-        return self._read(load_state, self._db, self._tables, self.schema, self._head)
+        state = self._read(load_state, self._db, self._tables, self.schema, self._head)
+        with contextlib.suppress(apsw.FullError, apsw.IOError):  # it can wait for room
+            # What a failed sync may have left only in the page cache goes to the main file, synced;
+            # not before all is checked, lest evidence of damage be lost.
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        return state
 
     def verify(self) -> None:
         """Check everything: what `load` checks, and the content of every entry of the log."""
@@ -93,7 +103,7 @@ class StoreFile:
             self._db.execute("BEGIN IMMEDIATE")
             for commit in commits:
                 write_commit(self._db, self._tables, self.schema, commit, head)
-            self._set_meta("head", head.encode())
+            _set_meta(self._db, "head", head.encode())
             written = True
             self._db.execute("COMMIT")
         except apsw.Error as error:
@@ -114,25 +124,17 @@ class StoreFile:
         if (said := db.pragma("integrity_check")) != "ok":
             raise Mismatch(f"SQLite finds it damaged: {str(said)[:200]}")
         self._check_shape()
-        with db:
-            if not self._names_of_tables():
-                db.execute(HOUSE)
-                self._set_meta("format", FORMAT)
-                self._set_meta("epoch", secrets.token_hex(8))
-                self._set_meta("head", Head().encode())
-            self._meta("format")
-            self._set_meta("schema", self.schema.source.decode())
-            try:
-                for statement in ddl(self.schema):
-                    db.execute(statement)
-            except apsw.ConstraintError as error:
-                raise Mismatch(f"its rows break a rule that the schema now has: {error}") from error
         if self._meta("format") != FORMAT:
             raise Mismatch(f"its format is not {FORMAT}")
+        wanted = _described(self.schema)
+        if any(self._meta(key) != value for key, value in wanted.items()):
+            try:
+                with db:
+                    _make_tables(db, self.schema)
+            except apsw.ConstraintError as error:
+                raise Mismatch(f"its rows break the schema's new rules: {error}") from error
         self.epoch = str(self._meta("epoch"))
         self._head = self._read_head()
-        # What a failed sync may have left only in the page cache goes to the main file, synced.
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     def _check_shape(self) -> None:
         """Refuse a file whose tables are not the schema's: that is a migration."""
@@ -156,10 +158,6 @@ class StoreFile:
         if not found or checksum(key, found[0][0]) != found[0][1]:
             raise Mismatch(f"its {key} is damaged")
         return found[0][0]
-
-    def _set_meta(self, key: str, value: str | int) -> None:
-        line = (key, value, checksum(key, value))
-        self._db.execute("INSERT OR REPLACE INTO _meta VALUES (?,?,?)", line)
 
     def _read(self, call: Callable[..., T], *arguments: Any) -> T:
         try:
@@ -185,6 +183,56 @@ class StoreFile:
         return self._meaning(error)
 
     def _meaning(self, error: apsw.Error) -> Exception:
-        if isinstance(error, _DAMAGE):
+        refused = isinstance(error, apsw.ReadOnlyError) and os.access(self.path, os.W_OK)
+        if refused or isinstance(error, _DAMAGE):  # a header can forbid writing, by a flipped bit
             return JournalDamaged(f"{self.path}: {error}")
         return JournalFailed(f"{self.path}: {error}")
+
+
+def _create(path: Path, schema: Schema) -> None:
+    """Make an empty store, under another name until it is whole.
+
+    So a file that is there has been whole once: an empty one is damage, and no beginning.
+    """
+    remains = path.with_name(f"{path.name}-wal")
+    if remains.exists() and remains.stat().st_size:
+        raise JournalDamaged(f"{path}: it is gone, but its {remains.name} is there")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}-new")
+    for leftover in path.parent.glob(f"{draft.name}*"):
+        leftover.unlink()
+    db = apsw.Connection(str(draft))
+    try:
+        db.pragma("journal_mode", "wal")
+        db.pragma("synchronous", "FULL")
+        with db:
+            db.execute(HOUSE)
+            _make_tables(db, schema)
+            _set_meta(db, "format", FORMAT)
+            _set_meta(db, "epoch", secrets.token_hex(8))
+            _set_meta(db, "head", Head().encode())
+    finally:
+        db.close()
+    draft.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _described(schema: Schema) -> dict[str, str]:
+    """Return what `_meta` says of the schema: as it was written, and as it became SQL."""
+    return {"schema": schema.source.decode(), "sql": ";\n".join(ddl(schema))}
+
+
+def _make_tables(db: apsw.Connection, schema: Schema) -> None:
+    for statement in ddl(schema):
+        db.execute(statement)
+    for key, value in _described(schema).items():
+        _set_meta(db, key, value)
+
+
+def _set_meta(db: apsw.Connection, key: str, value: str | int) -> None:
+    line = (key, value, checksum(key, value))
+    db.execute("INSERT OR REPLACE INTO _meta VALUES (?,?,?)", line)
