@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
+from support.seed_client import PATIENCE, Client
+
 COMMAND = Path(sys.executable).with_name("mishkah-trio")
 SAMPLE = Path(__file__).parents[2] / "data"
-PATIENCE = 30.0
-"""Seconds after which something that should have happened has not."""
 
 
 def copy_sample(folder: Path) -> Path:
@@ -58,6 +58,9 @@ class Server:
         self.port = announced["port"]
         self.stores = {store["branch"]: store["status"] for store in announced["stores"]}
         return self
+
+    def client(self, **query: str) -> Client:
+        return Client(self.port, **query)
 
     def url(self, **query: str) -> str:
         return f"ws://127.0.0.1:{self.port}/?{urlencode(query)}"
