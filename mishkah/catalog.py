@@ -15,12 +15,12 @@ from mishkah.core.config import (
     check_branches,
     check_modules,
 )
-from mishkah.core.definition import read_schema
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId, folder_name, from_folder_name, is_id
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.seeding import Live, Recipe, Seeded, Seeds
 from mishkah.core.sequences import Sequence, make_sequence
+from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
 from mishkah.jsonfile import BadFile, parse_json, read_bytes, shape
 from mishkah.plugins import Plugins

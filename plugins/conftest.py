@@ -11,11 +11,11 @@ import pytest
 
 from mishkah import Rule
 from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
-from mishkah.core.definition import read_schema
 from mishkah.core.errors import Refused
 from mishkah.core.schema import with_unique
 from mishkah.core.seeding import Seeded, Seeds
 from mishkah.core.sequences import make_sequence
+from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.core.values import number
 

@@ -6,11 +6,16 @@ from typing import Any
 
 import msgspec
 
+from mishkah.core.rules import Limits, Reference
 from mishkah.core.schema import Field, Index, Schema, Table
-from mishkah.core.values import READERS, Wrong, read_key
+from mishkah.core.values import READERS, read_key
+
+NOW = "now"
+"""As a `default` or `onUpdate` of a date or timestamp: the moment of the command."""
+REQUIRED = "required"
+OPTIONAL = "optional"
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
 class SchemaProblem(msgspec.Struct, frozen=True):
@@ -18,155 +23,150 @@ class SchemaProblem(msgspec.Struct, frozen=True):
     message: str
 
 
-class _Rules(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    """The keys of one field's definition, as the guide writes them."""
+class FieldRules(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """The keys of one field's definition, as the guide writes them, and ours."""
 
     type: str
     primary_key: bool = False
     required: bool = False
     unique: bool = False
+    read_only: bool = False
     enum: list[Any] = []
+    max_length: int | None = None
+    min: Any = None
+    max: Any = None
+    pattern: str | None = None
+    shape: dict[str, str] | None = None
     default: Any = None
+    on_update: str | None = None
+    references: Reference | None = None
+    label: Any = None
     description: Any = None
 
+    @property
+    def dated(self) -> bool:
+        return self.type in ("date", "timestamp")
 
-class _IndexRules(msgspec.Struct, forbid_unknown_fields=True):
+    @property
+    def default_now(self) -> bool:
+        return self.dated and self.default == NOW
+
+    def read(self, value: object) -> Any:
+        """Return *value* of this field's type as it is kept, or raise `Wrong`."""
+        return read_key(value) if self.primary_key else READERS[self.type](value)
+
+
+class IndexRules(msgspec.Struct, forbid_unknown_fields=True):
     fields: list[str]
     unique: bool = False
 
 
-class _TableRules(msgspec.Struct, forbid_unknown_fields=True):
-    fields: dict[str, _Rules]
-    indexes: list[_IndexRules] = []
+class TableRules(msgspec.Struct, forbid_unknown_fields=True):
+    fields: dict[str, FieldRules]
+    indexes: list[IndexRules] = []
     description: Any = None
     label: Any = None
 
+    @property
+    def primary_key(self) -> str:
+        return next((name for name, rules in self.fields.items() if rules.primary_key), "")
 
-class _Definition(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
-    tables: dict[str, _TableRules]
+    def is_unique(self, field: str) -> bool:
+        """Tell whether *field* alone tells rows apart."""
+        rules = self.fields[field]
+        alone = any(index.unique and index.fields == [field] for index in self.indexes)
+        return rules.primary_key or rules.unique or alone
+
+
+class Definition(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """`schema/definition.json`."""
+
+    tables: dict[str, TableRules]
     version: int = 1
     module_id: str = ""
+    label: Any = None
     description: Any = None
 
 
-def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaProblem]]:
-    """Read the guide's schema format from decoded JSON.
+def make_schema(module: str, definition: Definition, raw: object) -> Schema:
+    """Return the schema that a sound *definition* means; *raw* is what it was read from.
 
-    Returns the schema, or None with everything that is wrong, each with its path.
+    Raises UnicodeEncodeError where a text of *raw* holds a lone surrogate.
     """
-    try:
-        definition = msgspec.convert(raw, _Definition)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        return None, [SchemaProblem(path.strip("`") or "$", message)]
-    problems = list(_check(module, definition))
-    try:
-        source = _encode(raw)
-    except UnicodeEncodeError:
-        problems.append(SchemaProblem("$", "a text holds half a character, a lone surrogate"))
-    if problems:
-        return None, problems
-    tables = {name: _table(name, rules) for name, rules in definition.tables.items()}
+    tables = {
+        name: _table(name, rules, definition.tables) for name, rules in definition.tables.items()
+    }
+    referrers: dict[str, tuple[tuple[str, Field], ...]] = {}
+    for table in tables.values():
+        for field in table.fields.values():
+            if field.references is not None:
+                target = field.references.table
+                referrers[target] = (*referrers.get(target, ()), (table.name, field))
     return Schema(
         module=module,
         tables=tables,
+        referrers=referrers,
         description=definition.description,
-        source=source,
-    ), []
+        source=_encode(raw),
+    )
 
 
-def _table(name: str, rules: _TableRules) -> Table:
-    fields = {
-        field: Field(
-            name=field,
-            type=spec.type,
-            primary_key=spec.primary_key,
-            required=spec.required,
-            unique=spec.unique,
-            enum=tuple(READERS[spec.type](value) for value in spec.enum),
-            default=None if spec.default is None else READERS[spec.type](spec.default),
-            description=spec.description,
-        )
-        for field, spec in rules.fields.items()
-    }
-    unique = {tuple(index.fields): False for index in rules.indexes}
-    unique |= {tuple(index.fields): True for index in rules.indexes if index.unique}
-    unique |= {(f.name,): True for f in fields.values() if f.unique and not f.primary_key}
+def _table(name: str, rules: TableRules, tables: Mapping[str, TableRules]) -> Table:
+    fields = {field: _field(field, spec, tables) for field, spec in rules.fields.items()}
     return Table(
         name=name,
         fields=fields,
-        primary_key=next(field.name for field in fields.values() if field.primary_key),
-        indexes=tuple(Index(fields=names, unique=once) for names, once in unique.items()),
+        primary_key=rules.primary_key,
+        indexes=tuple(_indexes(rules)),
         decimals=tuple(field.name for field in fields.values() if field.type == "decimal"),
     )
 
 
-def _check(module: str, definition: _Definition) -> Iterator[SchemaProblem]:
-    if definition.version != 1:
-        yield SchemaProblem("$.version", f"version {definition.version} is not known; this is 1")
-    if definition.module_id and definition.module_id != module:
-        yield SchemaProblem("$.moduleId", f"this names another module than {module}")
-    if not definition.tables:
-        yield SchemaProblem("$.tables", "a module has at least one table")
-    yield from _check_names("$.tables", definition.tables)
-    for name, table in definition.tables.items():
-        yield from _check_table(f"$.tables.{name}", table)
+def _field(name: str, rules: FieldRules, tables: Mapping[str, TableRules]) -> Field:
+    reference = rules.references
+    if reference is not None and not reference.field:
+        key = tables[reference.table].primary_key
+        reference = msgspec.structs.replace(reference, field=key)
+    limits = limits_of(rules)
+    constant = None if rules.default is None or rules.default_now else rules.read(rules.default)
+    return Field(
+        name=name,
+        type=rules.type,
+        primary_key=rules.primary_key,
+        required=rules.required,
+        unique=rules.unique,
+        read_only=rules.read_only,
+        limits=None if limits == Limits() else limits,
+        references=reference,
+        default=constant,
+        default_now=rules.default_now,
+        update_now=rules.on_update == NOW,
+        label=rules.label,
+        description=rules.description,
+    )
 
 
-def _check_names(path: str, names: Mapping[str, object]) -> Iterator[SchemaProblem]:
-    seen: dict[str, str] = {}
-    for name in names:
-        if not _NAME.fullmatch(name) or name.lower().startswith("sqlite_"):
-            yield SchemaProblem(
-                f"{path}.{name}",
-                "a name has 1-63 letters, digits and underscores, a letter first",
-            )
-        if (first := seen.setdefault(name.lower(), name)) != name:
-            yield SchemaProblem(f"{path}.{name}", f"SQL does not tell this name from {first}")
+def limits_of(rules: FieldRules) -> Limits:
+    """Return the rules of a field as values; *rules* are sound."""
+    return Limits(
+        enum=tuple(rules.read(value) for value in rules.enum),
+        max_length=rules.max_length,
+        lowest=None if rules.min is None else rules.read(rules.min),
+        highest=None if rules.max is None else rules.read(rules.max),
+        pattern=None if rules.pattern is None else re.compile(rules.pattern),
+        shape=None
+        if rules.shape is None
+        else {key: need == REQUIRED for key, need in rules.shape.items()},
+    )
 
 
-def _check_table(path: str, table: _TableRules) -> Iterator[SchemaProblem]:
-    yield from _check_names(f"{path}.fields", table.fields)
-    keys = [name for name, rules in table.fields.items() if rules.primary_key]
-    if len(keys) != 1:
-        yield SchemaProblem(
-            f"{path}.fields", f"a table has one primaryKey field, this one has {len(keys)}"
-        )
-    for name, rules in table.fields.items():
-        yield from _check_field(f"{path}.fields.{name}", rules)
-    for i, index in enumerate(table.indexes):
-        at = f"{path}.indexes[{i}]"
-        if not index.fields or len(set(index.fields)) != len(index.fields):
-            yield SchemaProblem(at, "an index has at least one field, and each once")
-        for name in index.fields:
-            if name not in table.fields:
-                yield SchemaProblem(at, f"there is no field {name}")
-            elif table.fields[name].type == "json":
-                yield SchemaProblem(at, f"{name} is json, which can't be indexed")
-
-
-def _check_field(path: str, rules: _Rules) -> Iterator[SchemaProblem]:
-    if rules.type not in READERS:
-        known = ", ".join(READERS)
-        yield SchemaProblem(f"{path}.type", f"there is no type {rules.type}; there are {known}")
-        return
-    if rules.primary_key and rules.type != "text":
-        yield SchemaProblem(f"{path}.type", "a primary key is text")
-    if rules.unique and rules.type == "json":
-        yield SchemaProblem(f"{path}.unique", "a json field can't be unique")
-    read = read_key if rules.primary_key else READERS[rules.type]
-    allowed = []
-    for i, value in enumerate(rules.enum):
-        try:
-            allowed.append(read(value))
-        except Wrong as wrong:
-            yield SchemaProblem(f"{path}.enum[{i}]", wrong.text.en)
-    if rules.default is None:
-        return
-    try:
-        default = read(rules.default)
-    except Wrong as wrong:
-        yield SchemaProblem(f"{path}.default", wrong.text.en)
-        return
-    if rules.enum and default not in allowed:
-        yield SchemaProblem(f"{path}.default", "the default is not one of the enum's values")
+def _indexes(rules: TableRules) -> Iterator[Index]:
+    """Yield the indexes that are declared, then those that unique fields and references need."""
+    unique = {tuple(index.fields): False for index in rules.indexes}
+    for name, field in rules.fields.items():
+        if field.references is not None:
+            unique.setdefault((name,), False)
+    unique |= {tuple(index.fields): True for index in rules.indexes if index.unique}
+    unique |= {(n,): True for n, f in rules.fields.items() if f.unique and not f.primary_key}
+    for fields, once in unique.items():
+        yield Index(fields=fields, unique=once)

@@ -95,6 +95,11 @@ class Duplicate(Refused):
     text = Text("There is already such a row", "يوجد صف مطابق من قبل")
 
 
+class BrokenReference(Refused):
+    code = "REFERENCE"
+    text = Text("A row that is referred to is missing", "صف مُشار إليه غير موجود")
+
+
 class RefReused(Refused):
     code = "REF_REUSED"
     text = Text(

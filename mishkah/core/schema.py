@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from mishkah.core.errors import Detail, Text, pointer
-from mishkah.core.values import READERS, Wrong, number, read_key
+from mishkah.core.rules import Limits, Reference
+from mishkah.core.values import READERS, Wrong, number, read_key, same
 
 Row = Mapping[str, Any]
 """A row: every field of its table, in the schema's order, `None` where empty."""
@@ -20,24 +21,42 @@ Key = tuple[Any, ...]
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One field. *default_now* and *update_now* fill it with the moment of the command."""
+
     name: str
     type: str
     primary_key: bool = False
     required: bool = False
     unique: bool = False
-    enum: tuple[Any, ...] = ()
+    read_only: bool = False
+    limits: Limits | None = None
+    references: Reference | None = None
     default: Any = None
+    default_now: bool = False
+    update_now: bool = False
+    label: Any = None
     description: Any = None
 
     def read(self, value: object) -> Any:
         """Return *value* as it is kept, or raise `Wrong`. Absence is the table's business."""
         kept = read_key(value) if self.primary_key else READERS[self.type](value)
-        if self.enum and not any(same(kept, allowed) for allowed in self.enum):
-            raise Wrong(
-                "enum",
-                Text("This is not one of the allowed values", "هذه ليست من القيم المسموح بها"),
-            )
+        if self.limits is not None:
+            self.limits.check(kept)
         return kept
+
+
+class Occasion(msgspec.Struct, frozen=True, kw_only=True):
+    """When a row is written, and whether by seeds and imports, which may set what is read-only.
+
+    *now* is a timestamp, *today* the date in the branch's time zone.
+    """
+
+    now: str
+    today: str
+    importing: bool = False
+
+    def moment(self, field: Field) -> str:
+        return self.today if field.type == "date" else self.now
 
 
 class Index(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +77,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     primary_key: str
     indexes: tuple[Index, ...] = ()
     decimals: tuple[str, ...] = ()
+
+    def index_of(self, field: str) -> Index:
+        """Return the index of one field alone. Raises StopIteration where there is none."""
+        return next(index for index in self.indexes if index.fields == (field,))
 
     @property
     def unique(self) -> tuple[Index, ...]:
@@ -84,19 +107,27 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(row.get(name), int):
                 row[name] = Decimal(row[name])
 
-    def complete(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+    def complete(
+        self, data: Row, by: Occasion, wrong: list[Detail], *at: str | int
+    ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*."""
         given = self._read(data, wrong, *at)
         row = {
-            name: field.default if name not in data else given.get(name)
+            name: given.get(name)
+            if name in data
+            else by.moment(field)
+            if field.default_now
+            else field.default
             for name, field in self.fields.items()
         }
+        if not by.importing:
+            self._keep_read_only(given, wrong, *at)
         broken = {detail.path for detail in wrong}
         self._require(row, row, wrong, broken, *at)
         return row
 
     def changed(
-        self, row: Row, changes: Row, wrong: list[Detail], *at: str | int
+        self, row: Row, changes: Row, by: Occasion, wrong: list[Detail], *at: str | int
     ) -> dict[str, Any]:
         """Return the fields of *row* that *changes* gives another value, as they are kept."""
         given = self._read(changes, wrong, *at)
@@ -108,7 +139,19 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 f"The primary key {key} can't be changed", f"لا يمكن تغيير المفتاح الأساسي {key}"
             )
             wrong.append(Detail(pointer(*at, key), "primaryKey", text))
-        return {name: value for name, value in given.items() if not same(value, row[name])}
+        new = {name: value for name, value in given.items() if not same(value, row[name])}
+        if not by.importing:
+            self._keep_read_only(new, wrong, *at)
+        if new:
+            stamped = (f for f in self.fields.values() if f.update_now and f.name not in changes)
+            new |= {field.name: by.moment(field) for field in stamped}
+        return new
+
+    def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
+        for name in given:
+            if self.fields[name].read_only:
+                text = Text(f"{name} can't be set", f"لا يمكن تعيين {name}")
+                wrong.append(Detail(pointer(*at, name), "readOnly", text))
 
     def _read(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
         read: dict[str, Any] = {}
@@ -139,17 +182,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                     wrong.append(Detail(path, "required", text))
 
 
-def same(one: Any, other: Any) -> bool:
-    """Tell whether two kept values are one value; True is not 1, inside JSON too."""
-    return one == other and (
-        (type(one) is type(other) and not isinstance(one, list | dict))
-        or _encode(one) == _encode(other)
-    )
-
-
 class Schema(msgspec.Struct, frozen=True, kw_only=True):
+    """A module's tables; `referrers` leads from a table to the fields that refer to it."""
+
     module: str
     tables: Mapping[str, Table]
+    referrers: Mapping[str, tuple[tuple[str, Field], ...]] = {}
     description: Any = None
     source: bytes = b""
     """The definition as it was read: what a later version is compared with."""

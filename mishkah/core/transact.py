@@ -10,6 +10,7 @@ from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.commit import Change, Commit, Name
 from mishkah.core.draft import Draft, Ground, View
 from mishkah.core.errors import (
+    BrokenReference,
     Detail,
     Duplicate,
     Invalid,
@@ -21,7 +22,9 @@ from mishkah.core.errors import (
     pointer,
 )
 from mishkah.core.numbering import check_numbers, number_row
-from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.references import Left, Place, check_references, referring
+from mishkah.core.rules import CASCADE, SET_NULL
+from mishkah.core.schema import Occasion, Row, Schema, Table
 from mishkah.core.sequences import Sequence
 from mishkah.core.values import stamp
 
@@ -100,12 +103,14 @@ class _Work:
     ) -> None:
         self.draft = draft
         self._seq = seq
-        self._importing = importing
         self._rules = rules
         self._local = local
-        self._touched: dict[tuple[str, str], tuple[Row | None, tuple[str | int, ...]]] = {}
+        today = local.date().isoformat()
+        self._by = Occasion(now=stamp(local), today=today, importing=importing)
+        self._touched: dict[tuple[str, str], tuple[Row | None, Place]] = {}
+        self._left: list[Left] = []
 
-    def do(self, op: Op, at: tuple[str | int, ...]) -> None:
+    def do(self, op: Op, at: Place) -> None:
         table = self._rules.schema.tables.get(op.table)
         if table is None:
             raise UnknownTable(None, (Detail(pointer(*at, "table"), "table", UnknownTable.text),))
@@ -116,13 +121,13 @@ class _Work:
         else:
             self._delete(table, op, at)
 
-    def _insert(self, table: Table, op: Insert, at: tuple[str | int, ...]) -> None:
+    def _insert(self, table: Table, op: Insert, at: Place) -> None:
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        row = table.complete(data, wrong, *at)
+        row = table.complete(data, self._by, wrong, *at)
         if sequences:
-            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._importing)
+            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
         if identifier is not None and self.draft.record(table.name, identifier) is not None:
@@ -135,29 +140,43 @@ class _Work:
         _raise(wrong, taken)
         self._put(table, identifier, None, row, row, at)
 
-    def _update(self, table: Table, op: Update, at: tuple[str | int, ...]) -> None:
+    def _update(self, table: Table, op: Update, at: Place) -> None:
         seq, row = self._existing(table, op.id, at)
         wrong: list[Detail] = []
-        changes = table.changed(row, op.changes, wrong, *at)
+        changes = table.changed(row, op.changes, self._by, wrong, *at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
         if sequences and changes:
-            check_numbers(self.draft, sequences, changes, new, wrong, at, move=self._importing)
+            check_numbers(self.draft, sequences, changes, new, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         self._check_unique(table, op.id, new, changes, taken, at)
         _raise(wrong, taken)
         if changes:
             self._put(table, op.id, row, new, {name: row[name] for name in changes}, at, seq)
+            self._left.append(Left(table.name, row, at))
 
-    def _delete(self, table: Table, op: Delete, at: tuple[str | int, ...]) -> None:
+    def _delete(self, table: Table, op: Delete, at: Place) -> None:
         seq, row = self._existing(table, op.id, at)
-        change = Change(table=table.name, id=op.id, was=seq, new=None, old=row, json=b"")
-        self.draft.put(change, self._seq)
-        self._touched.pop((table.name, op.id), None)
+        self._remove(table, op.id, seq, row, at)
 
-    def _existing(
-        self, table: Table, identifier: str, at: tuple[str | int, ...]
-    ) -> tuple[int, dict[str, Any]]:
+    def _remove(
+        self, table: Table, identifier: str, seq: int, row: dict[str, Any], at: Place
+    ) -> None:
+        """Delete a row, and do to those that refer to it what their schema says."""
+        change = Change(table=table.name, id=identifier, was=seq, new=None, old=row, json=b"")
+        self.draft.put(change, self._seq)
+        self._touched.pop((table.name, identifier), None)
+        self._left.append(Left(table.name, row, at))
+        for child, field, holder in referring(self.draft, table.name, row):
+            assert field.references is not None
+            if field.references.on_delete == CASCADE:
+                self._remove(child, holder, *self._existing(child, holder, at), at)
+            elif field.references.on_delete == SET_NULL:
+                was, old = self._existing(child, holder, at)
+                kept = {field.name: old[field.name]}
+                self._put(child, holder, old, {**old, field.name: None}, kept, at, was)
+
+    def _existing(self, table: Table, identifier: str, at: Place) -> tuple[int, dict[str, Any]]:
         record = self.draft.record(table.name, identifier)
         if record is None:
             raise NotFound(None, (Detail(pointer(*at, "id"), "id", NotFound.text),))
@@ -170,7 +189,7 @@ class _Work:
         before: Row | None,
         new: dict[str, Any],
         old: Row,
-        at: tuple[str | int, ...],
+        at: Place,
         was: int = 0,
     ) -> None:
         change = Change(
@@ -192,7 +211,7 @@ class _Work:
         row: Row,
         changed: Mapping[str, object],
         taken: list[Detail],
-        at: tuple[str | int, ...],
+        at: Place,
     ) -> None:
         for index in table.unique:
             if not any(name in changed for name in index.fields):
@@ -209,7 +228,9 @@ class _Work:
                 taken.append(Detail(pointer(*at, index.fields[0]), "unique", text))
 
     def validate(self) -> list[Refused]:
-        """Let the plugins see each row as the command would leave it; return their refusals."""
+        """Check references, then let the plugins see each row as the command would leave it."""
+        if broken := check_references(self.draft, self._touched, self._left):
+            return [BrokenReference(None, tuple(broken))]
         refusals: list[Refused] = []
         for (name, identifier), (old, at) in self._touched.items():
             for validator in self._rules.validators.get(name, ()):

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from mishkah.core.errors import CONTROL, Text
 
 MAX_INTEGER = 2**53
@@ -31,6 +33,9 @@ _NOT_TEXT = re.compile(
 _EXACT = Context(prec=400, Emax=MAX_EMAX, Emin=MIN_EMIN)
 BEYOND = Decimal("Infinity")
 """Stands for any number too long to be looked at; every type refuses it."""
+
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 class Wrong(Exception):
@@ -220,3 +225,11 @@ def read_key(value: object) -> str:
             ),
         )
     return text
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two kept values are one value; True is not 1, inside JSON too."""
+    return one == other and (
+        (type(one) is type(other) and not isinstance(one, list | dict))
+        or _encode(one) == _encode(other)
+    )

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
-from mishkah.core.definition import read_schema
 from mishkah.core.ids import StoreId
+from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
 from mishkah.feed import Outbox
 from mishkah.journal import JournalFull, MemoryJournal
@@ -74,6 +74,7 @@ class Socket:
         self.outbox = Outbox()
         self.rows: dict[str, Any] = {}
         self.seq = 0
+        self.shown: int | None = None
         self.answers: list[dict[str, Any]] = []
 
     async def listen(self) -> None:
@@ -81,10 +82,11 @@ class Socket:
             data = message.get("data")
             if message["type"] == "SNAPSHOT":
                 self.rows = {row["id"]: row for row in data["t"]}
-                self.seq = message["seq"]
+                self.seq, self.shown = message["seq"], None
             elif message["type"] == "DELTA":
-                assert message["prev"] <= self.seq <= message["seq"], "something was missed"
-                self.seq = message["seq"]
+                assert message["prev"] <= self.seq < message["seq"], "something was missed"
+                assert self.shown in (None, message["prev"]), "the chain of deltas is broken"
+                self.seq = self.shown = message["seq"]
                 if data["operation"] == "DELETE":
                     del self.rows[data["id"]]
                 else:
@@ -136,6 +138,17 @@ class ExactlyOnce(RuleBasedStateMachine):
                 await socket.listen()
 
         trio.run(main)
+
+    @rule(who=st.integers(0, 3))
+    def come_later(self, who: int) -> None:
+        newcomer = self.sockets[who] = Socket(self.sockets[who].client)
+
+        async def main() -> None:
+            await self.store.serve([Join(newcomer.outbox)])
+            await newcomer.listen()
+
+        trio.run(main)
+        assert newcomer.seq == self.seq
 
     @rule(asks=ASKS, full=st.sampled_from([False] * 5 + [True]))
     def ask(self, asks: list[tuple[int, Any, Any]], full: bool) -> None:

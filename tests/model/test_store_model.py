@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Change, Commit, decode_changes, encode_changes
-from mishkah.core.definition import read_schema
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Invalid, Refused
 from mishkah.core.schema import Row, Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
+from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 

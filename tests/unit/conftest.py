@@ -10,10 +10,10 @@ from hypothesis import settings
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
-from mishkah.core.definition import read_schema
 from mishkah.core.errors import Refused
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
+from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, Validator, transact
 

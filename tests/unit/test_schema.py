@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mishkah.core.definition import read_schema
 from mishkah.core.schema import Index, with_unique
+from mishkah.core.soundness import read_schema
 from mishkah.sqlite.tables import ddl
 
 KEY = {"type": "text", "primaryKey": True}
@@ -79,7 +79,7 @@ def one_table(fields: Mapping[str, Any] | None = None, **more: Any) -> dict[str,
         (
             one_table({"a": {"type": "text", "enum": ["x"], "default": "y"}}),
             "$.tables.t.fields.a.default",
-            "not one of the enum's values",
+            "not one of the allowed values",
         ),
         (one_table(indexes=[{"fields": []}]), "$.tables.t.indexes[0]", "at least one field"),
         (one_table(indexes=[{"fields": ["id", "id"]}]), "$.tables.t.indexes[0]", "each once"),
@@ -133,7 +133,7 @@ def test_a_schema_keeps_the_order_of_its_fields_and_the_one_form_of_its_values()
     table = schema.tables["t"]
     assert list(table.fields) == ["id", "z", "a"]
     assert table.primary_key == "id"
-    assert [str(value) for value in table.fields["z"].enum] == ["1.5", "2"]
+    assert [str(value) for value in table.fields["z"].limits.enum] == ["1.5", "2"]
     assert type(table.fields["z"].default) is Decimal
     assert table.fields["a"].default == "2024-12-31T22:00:00.000Z"
     assert table.decimals == ("z",)
