@@ -1,14 +1,14 @@
 """The tree of tasks: stores outside, sessions inside, doors innermost; it falls in that order."""
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import trio
 from trio_websocket import WebSocketConnection
 
 from mishkah.catalog import Catalog
+from mishkah.clock import Clock, wall_clock
 from mishkah.core import wire
 from mishkah.core.commands import is_name
 from mishkah.core.errors import BadMessage, Refused, Text, UnknownModule
@@ -30,12 +30,6 @@ INBOX = 256
 """Requests that may wait for one store; then its sessions read no further."""
 STOP_SECONDS = 6.0
 """How long sessions have to end well when the server stops."""
-
-Clock = Callable[[], datetime]
-
-
-def wall_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 class House:

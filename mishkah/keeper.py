@@ -1,11 +1,11 @@
 """Keeping one store up: opened from disk, filled when new, opened again when its journal fails."""
 
 import logging
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
 import trio
 
+from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Finding, StoreFailed
@@ -43,7 +43,7 @@ class Keeper:
         recipe: Recipe,
         open_journal: OpenJournal,
         inbox: trio.MemoryReceiveChannel[Request],
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self.recipe = recipe
         self.status = "opening"

@@ -1,12 +1,12 @@
 """The task that owns one module's rows in one branch: everything enters by its inbox, in order."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import trio
 
+from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import Write, digest
 from mishkah.core.commit import Commit, Name
@@ -98,7 +98,7 @@ class Store:
         rules: Rules,
         state: State,
         journal: Journal,
-        clock: Callable[[], datetime],
+        clock: Clock,
     ) -> None:
         self.listeners: list[Outbox] = []
         self._rules = rules

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.schema import Row, Schema, Table, decode_row
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +60,10 @@ class Name(msgspec.Struct, frozen=True):
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """What one command did: `seq` is contiguous per store, *at* a timestamp in UTC."""
+    """What one command did: `seq` is contiguous per store, *at* a timestamp in UTC.
+
+    A migration is a commit without changes that has the new *schema*, as it was written.
+    """
 
     seq: int
     at: str
@@ -70,6 +73,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     ref: str | int | None = None
     user: str | None = None
+    schema: bytes = b""
 
 
 _NOTHING = msgspec.Raw(b"null")
@@ -88,7 +92,9 @@ _decode_changes = msgspec.json.Decoder(list[_Logged]).decode
 
 
 def encode_changes(commit: Commit, schema: Schema) -> bytes:
-    """Return the changes of *commit* as the log keeps them."""
+    """Return the changes of *commit* as the log keeps them: a list, or a migration's schema."""
+    if commit.schema:
+        return commit.schema
     return _encode([_logged(change, schema.tables[change.table]) for change in commit.changes])
 
 
@@ -103,16 +109,20 @@ def _logged(change: Change, table: Table) -> _Logged:
 
 
 def decode_changes(line: bytes, schema: Schema) -> tuple[Change, ...]:
-    """Return the changes whose `encode_changes` is *line*."""
-    return tuple(_change(logged, schema.tables[logged.table]) for logged in _decode_changes(line))
+    """Return the changes whose `encode_changes` is *line*; rows are as they were then."""
+    if line.startswith(b"{"):
+        return ()
+    return tuple(_change(line, schema.tables.get(line.table)) for line in _decode_changes(line))
 
 
-def _change(logged: _Logged, table: Table) -> Change:
+def _change(logged: _Logged, table: Table | None) -> Change:
+    """Return the change; a table that a migration has removed since reads as plain JSON."""
+    decode = table.decode if table is not None else decode_row
     return Change(
         table=logged.table,
         id=logged.id,
         was=logged.was,
-        new=None if logged.row == _NOTHING else table.decode(logged.row),
-        old=None if logged.old == _NOTHING else table.decode(logged.old),
+        new=None if logged.row == _NOTHING else decode(logged.row),
+        old=None if logged.old == _NOTHING else decode(logged.old),
         json=b"" if logged.row == _NOTHING else bytes(logged.row),
     )

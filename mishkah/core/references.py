@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mishkah.core.draft import Draft
+from mishkah.core.draft import Draft, Ground
 from mishkah.core.errors import Detail, Text, pointer
 from mishkah.core.schema import Field, Row, Table
 
@@ -48,7 +48,7 @@ def _left_behind(draft: Draft, was: Left) -> Iterator[Detail]:
     for name, field in draft.schema.referrers.get(was.table, ()):
         assert field.references is not None
         value = was.row[field.references.field]
-        if value is None or _is_there(draft, field, value):
+        if value is None or is_there(draft, field, value):
             continue
         index = draft.schema.tables[name].index_of(field.name)
         if next(draft.holders(name, index, (value,)), None) is not None:
@@ -72,7 +72,7 @@ def _leading_nowhere(
         value = row[field.name]
         if value is None or (old is not None and old[field.name] == value):
             continue
-        if not _is_there(draft, field, value):
+        if not is_there(draft, field, value):
             assert field.references is not None
             target = field.references.table
             text = Text(
@@ -82,11 +82,12 @@ def _leading_nowhere(
             yield Detail(pointer(*at, field.name), "references", text)
 
 
-def _is_there(draft: Draft, field: Field, value: object) -> bool:
+def is_there(ground: Ground, field: Field, value: object) -> bool:
+    """Tell whether *ground* has the row that *field* refers to by *value*."""
     reference = field.references
     assert reference is not None
-    table = draft.schema.tables[reference.table]
+    table = ground.schema.tables[reference.table]
     if reference.field == table.primary_key:
-        return draft.record(table.name, str(value)) is not None
-    found = draft.holders(table.name, table.index_of(reference.field), (value,))
+        return ground.record(table.name, str(value)) is not None
+    found = ground.holders(table.name, table.index_of(reference.field), (value,))
     return next(found, None) is not None

@@ -14,7 +14,7 @@ Row = Mapping[str, Any]
 """A row: every field of its table, in the schema's order, `None` where empty."""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
+decode_row = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
 
 Key = tuple[Any, ...]
 """The values of an index's fields in one row."""
@@ -97,7 +97,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     def decode(self, line: bytes | msgspec.Raw) -> dict[str, Any]:
         """Return the row whose `encode` is *line*: a fresh dict, the caller's own."""
-        row = _decode(line)
+        row = decode_row(line)
         self.restore_decimals(row)
         return row
 

@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 import apsw
 import msgspec
 
+from mishkah.clock import Clock, wall_clock
 from mishkah.core.commit import Commit
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
+from mishkah.core.values import stamp
 from mishkah.journal import JournalDamaged, JournalFailed, JournalFull, Named, NameKey
 from mishkah.sqlite.lines import HOUSE, Head
+from mishkah.sqlite.migrating import Blocked, Migration, Plan, read_source
 from mishkah.sqlite.reading import Mismatch, load_state, read_commits, read_names
-from mishkah.sqlite.tables import SqlTable, checksum, ddl, quoted
+from mishkah.sqlite.tables import SqlTable, checksum, ddl
 from mishkah.sqlite.writing import write_commit
 
 T = TypeVar("T")
@@ -44,16 +47,38 @@ _UNREADABLE = (
 """What decoding raises on a column whose bits are not those that were written."""
 
 
+class SchemaBlocked(JournalDamaged):
+    """The file can't have the schema that it should have; see *plan*, and `migrate`."""
+
+    def __init__(self, message: str, plan: Plan) -> None:
+        self.plan = plan
+        super().__init__(f"{message}; see mishkah-trio migrate plan")
+
+
 class StoreFile:
     """One store's file. One thread at a time; `close` it.
 
-    Every call raises JournalDamaged where the file is not what was written, and names it.
+    A file of another schema than *schema* is migrated, as one commit at the time of *clock*; where
+    that would lose something it is refused, unless *losing*. With *as_is* it is opened with the
+    schema that it has. Every call raises JournalDamaged where the file is not what was written, or
+    can't have the schema, and names it.
     """
 
-    def __init__(self, path: Path, schema: Schema, synchronous: str = "FULL") -> None:
+    def __init__(
+        self,
+        path: Path,
+        schema: Schema,
+        synchronous: str = "FULL",
+        *,
+        clock: Clock = wall_clock,
+        losing: bool = False,
+        as_is: bool = False,
+    ) -> None:
         self.path = path
         self.schema = schema
-        self._tables = {name: SqlTable(table) for name, table in schema.tables.items()}
+        self._clock = clock
+        self._losing = losing
+        self._as_is = as_is
         try:
             if not path.exists():
                 _create(path, schema)
@@ -67,6 +92,7 @@ class StoreFile:
         except BaseException:
             self.close()
             raise
+        self._tables = {name: SqlTable(table) for name, table in self.schema.tables.items()}
 
     def close(self) -> None:
         self._db.close()
@@ -123,32 +149,35 @@ class StoreFile:
         db.pragma("cell_size_check", True)
         if (said := db.pragma("integrity_check")) != "ok":
             raise Mismatch(f"SQLite finds it damaged: {str(said)[:200]}")
-        self._check_shape()
         if self._meta("format") != FORMAT:
             raise Mismatch(f"its format is not {FORMAT}")
-        wanted = _described(self.schema)
-        if any(self._meta(key) != value for key, value in wanted.items()):
-            try:
-                with db:
-                    _make_tables(db, self.schema)
-            except apsw.ConstraintError as error:
-                raise Mismatch(f"its rows break the schema's new rules: {error}") from error
         self.epoch = str(self._meta("epoch"))
         self._head = self._read_head()
+        if self._as_is:
+            self.schema = read_source(str(self._meta("schema")), self.schema.module)
+        elif any(self._meta(key) != value for key, value in _described(self.schema).items()):
+            self._migrate()
 
-    def _check_shape(self) -> None:
-        """Refuse a file whose tables are not the schema's: that is a migration."""
-        for name in self._names_of_tables():
-            if name not in self.schema.tables and not name.startswith(("_", "sqlite_")):
-                raise Mismatch(f"it has a table {name}, which the schema does not have")
-        for name, table in self.schema.tables.items():
-            columns = [c[1] for c in self._db.execute(f"PRAGMA table_info({quoted(name)})")]
-            if columns and columns != [*table.fields, "_seq", "_sum"]:
-                raise Mismatch(f"the table {name} has other fields than the schema now has")
+    def plan_for(self, schema: Schema) -> Plan:
+        """Return what a migration to *schema* would do; nothing is done."""
+        return self._read(self._migration, schema).plan
 
-    def _names_of_tables(self) -> list[str]:
-        sql = "SELECT name FROM sqlite_schema WHERE type='table'"
-        return [str(name) for (name,) in self._db.execute(sql)]
+    def _migration(self, schema: Schema) -> Migration:
+        same_sql = self._meta("sql") == _described(schema)["sql"]
+        source = str(self._meta("schema"))
+        return Migration(self._db, source, schema, self._head, same_sql=same_sql)
+
+    def _migrate(self) -> None:
+        """Give the file the schema that it should have, or raise Blocked."""
+        migration = self._migration(self.schema)
+        plan = migration.plan
+        if plan.broken or (plan.loses and not self._losing):
+            raise Blocked(plan)
+        with self._db:
+            if plan.steps:
+                self._head = migration.apply(stamp(self._clock()))
+                _set_meta(self._db, "head", self._head.encode())
+            _make_tables(self._db, self.schema)
 
     def _read_head(self) -> Head:
         return Head.decode(str(self._meta("head")))
@@ -162,6 +191,8 @@ class StoreFile:
     def _read(self, call: Callable[..., T], *arguments: Any) -> T:
         try:
             return call(*arguments)
+        except Blocked as error:
+            raise SchemaBlocked(f"{self.path}: {error}", error.plan) from error
         except Mismatch as error:
             raise JournalDamaged(f"{self.path}: {error}") from error
         except apsw.Error as error:

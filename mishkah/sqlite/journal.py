@@ -3,11 +3,13 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import trio
 
+from mishkah.clock import Clock, wall_clock
 from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
@@ -60,14 +62,22 @@ class SqliteJournal:
 class SqliteJournals:
     """An `OpenJournal` for files whose place *path_of* knows."""
 
-    def __init__(self, path_of: Callable[[StoreId], Path], synchronous: str = "FULL") -> None:
+    def __init__(
+        self,
+        path_of: Callable[[StoreId], Path],
+        synchronous: str = "FULL",
+        clock: Clock = wall_clock,
+    ) -> None:
         self._path_of = path_of
         self._synchronous = synchronous
+        self._clock = clock
 
     @asynccontextmanager
     async def __call__(self, store: StoreId, schema: Schema) -> AsyncIterator[Journal]:
-        path = self._path_of(store)
-        file = await trio.to_thread.run_sync(StoreFile, path, schema, self._synchronous)
+        make = partial(
+            StoreFile, self._path_of(store), schema, self._synchronous, clock=self._clock
+        )
+        file = await trio.to_thread.run_sync(make)
         try:
             yield SqliteJournal(file)
         finally:

@@ -104,6 +104,7 @@ def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:
         user=user,
         counters=msgspec.json.decode(counters, type=tuple[Taken, ...]),
         changes=decode_changes(changes.encode(), schema),
+        schema=changes.encode() if changes.startswith("{") else b"",
     )
 
 

@@ -103,13 +103,19 @@ class SqlTable:
 
     def bind(self, change: Change, seq: int) -> tuple[Any, ...]:
         """Return the columns of a row that is there after *change*."""
-        row = change.new
-        assert row is not None
-        values = [
+        assert change.new is not None
+        return (
+            *self.columns(change.new),
+            seq,
+            row_sum(self.table.name, change.id, seq, change.json),
+        )
+
+    def columns(self, row: Row) -> list[Any]:
+        """Return the values of *row* as SQLite takes them."""
+        return [
             row[name] if convert is None or row[name] is None else convert(row[name])
             for name, convert in self._to
         ]
-        return (*values, seq, row_sum(self.table.name, change.id, seq, change.json))
 
     def read(self, columns: tuple[Any, ...]) -> tuple[dict[str, Any], int, int]:
         """Return (row, seq, checksum) of one line of `select`."""

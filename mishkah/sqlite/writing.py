@@ -33,7 +33,7 @@ def write_commit(
         _write_counter(db, taken, head.counters)
     if commit.name is not None:
         _write_name(db, commit.name, commit.seq, head.names)
-    _write_log(db, commit, schema, head.log)
+    write_log(db, commit, schema, head.log)
 
 
 def _write_row(
@@ -70,7 +70,8 @@ def _write_name(db: apsw.Connection, name: Name, seq: int, total: list[int]) -> 
     add(total, 1, stored)
 
 
-def _write_log(db: apsw.Connection, commit: Commit, schema: Schema, total: list[int]) -> None:
+def write_log(db: apsw.Connection, commit: Commit, schema: Schema, total: list[int]) -> None:
+    """Write the log entry of *commit*, and count it in *total*."""
     line = (
         commit.seq,
         commit.at,

@@ -67,23 +67,6 @@ def changed(tables: Any, change: Any) -> Any:
     return {**tables, "item": {"fields": fields}}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda fields: fields.pop("name"),
-        lambda fields: fields.update(extra={"type": "text"}),
-        lambda fields: fields.update(select=fields.pop("select"), qty=fields.pop("qty")),
-    ],
-)
-def test_a_schema_with_other_columns_is_refused(
-    path: Path, schema: Any, schema_of: Any, tables: Any, writer: Any, change: Any
-) -> None:
-    keep(path, schema, writer.full())
-    with pytest.raises(JournalDamaged, match=r"store\.sqlite3: the table item has other fields"):
-        StoreFile(path, schema_of(changed(tables, change)))
-    keep(path, schema, [])
-
-
 def test_a_schema_with_another_table_is_served(
     path: Path, schema: Any, schema_of: Any, tables: Any, writer: Any
 ) -> None:
