@@ -106,6 +106,16 @@ class Catalog:
         live = self.folder(store) / self.module(store.module).live_path
         return live.with_name("store.sqlite3")
 
+    def history(self, store: StoreId) -> Path:
+        """Return the folder for copies of what a store was."""
+        return self.folder(store) / self.module(store.module).history_path
+
+    def on_disk(self) -> list[StoreId]:
+        """Return the stores that have a file: of listed branches, then of those of patterns."""
+        made = sorted(self.made_by_patterns())
+        opened = [StoreId(b, m) for b in made for m in self.branches.modules_of(b) or ()]
+        return [store for store in [*self.listed, *opened] if self.store_path(store).is_file()]
+
     def recipe(self, store: StoreId) -> Recipe:
         """Return what opens *store*, or raise BadFile with everything that is wrong with it."""
         schema = self._schema(store)

@@ -1,6 +1,7 @@
 """Everything that `check` looks at: configuration, schemas, rules, seeds and plugins, unserved."""
 
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.jsonfile import BadFile
 from mishkah.lock import locked
 from mishkah.plugins import Plugins, collect, installed
-from mishkah.sqlite import StoreFile
+from mishkah.sqlite import StoreFile, verified
 from mishkah.watchdog import Watchdog
 
 
@@ -60,24 +61,19 @@ def check_stores(catalog: Catalog) -> list[Finding]:
     """Read every store's file against its checksums; raise CantServe while a server has them."""
     findings: list[Finding] = []
     with locked(catalog.data):
-        for store in [*catalog.listed, *_made_by_patterns(catalog)]:
+        for store in catalog.on_disk():
             path = catalog.store_path(store)
-            if not path.is_file():
-                continue
+            name = str(path.relative_to(catalog.data))
             try:
-                file = StoreFile(path, catalog.recipe(store).rules.schema)
-                try:
-                    file.verify()
-                finally:
-                    file.close()
+                schema = catalog.recipe(store).rules.schema
+                verified(path, schema)
+                with closing(StoreFile(path, schema, as_is=True)) as file:
+                    plan = file.plan_for(schema)
             except (JournalDamaged, JournalFailed) as error:
-                findings.append(Finding(str(path.relative_to(catalog.data)), "", str(error)))
+                findings.append(Finding(name, "", str(error)))
             except BadFile as bad:
                 findings += bad.findings
+            else:
+                if plan.loses or plan.broken:
+                    findings += [Finding(name, "", line) for line in plan.lines()]
     return findings
-
-
-def _made_by_patterns(catalog: Catalog) -> Iterable[StoreId]:
-    for branch in sorted(catalog.made_by_patterns()):
-        for module in catalog.branches.modules_of(branch) or ():
-            yield StoreId(branch, module)

@@ -4,6 +4,7 @@ import rich_click as click
 
 from mishkah.cli.check import check
 from mishkah.cli.serve import serve
+from mishkah.cli.stores import backup, migrate, restore
 
 __all__ = ["main"]
 
@@ -16,3 +17,6 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(check)
+main.add_command(backup)
+main.add_command(restore)
+main.add_command(migrate)

@@ -129,7 +129,7 @@ class StoreFile:
             self._db.execute("BEGIN IMMEDIATE")
             for commit in commits:
                 write_commit(self._db, self._tables, self.schema, commit, head)
-            _set_meta(self._db, "head", head.encode())
+            set_meta(self._db, "head", head.encode())
             written = True
             self._db.execute("COMMIT")
         except apsw.Error as error:
@@ -176,7 +176,7 @@ class StoreFile:
         with self._db:
             if plan.steps:
                 self._head = migration.apply(stamp(self._clock()))
-                _set_meta(self._db, "head", self._head.encode())
+                set_meta(self._db, "head", self._head.encode())
             _make_tables(self._db, self.schema)
 
     def _read_head(self) -> Head:
@@ -239,9 +239,9 @@ def _create(path: Path, schema: Schema) -> None:
         with db:
             db.execute(HOUSE)
             _make_tables(db, schema)
-            _set_meta(db, "format", FORMAT)
-            _set_meta(db, "epoch", secrets.token_hex(8))
-            _set_meta(db, "head", Head().encode())
+            set_meta(db, "format", FORMAT)
+            set_meta(db, "epoch", secrets.token_hex(8))
+            set_meta(db, "head", Head().encode())
     finally:
         db.close()
     draft.rename(path)
@@ -261,9 +261,10 @@ def _make_tables(db: apsw.Connection, schema: Schema) -> None:
     for statement in ddl(schema):
         db.execute(statement)
     for key, value in _described(schema).items():
-        _set_meta(db, key, value)
+        set_meta(db, key, value)
 
 
-def _set_meta(db: apsw.Connection, key: str, value: str | int) -> None:
+def set_meta(db: apsw.Connection, key: str, value: str | int) -> None:
+    """Say *value* of the whole file under *key*, with its checksum."""
     line = (key, value, checksum(key, value))
     db.execute("INSERT OR REPLACE INTO _meta VALUES (?,?,?)", line)

@@ -41,6 +41,11 @@ class Plan(msgspec.Struct, frozen=True):
     def loses(self) -> bool:
         return any(step.loses for step in self.steps)
 
+    def lines(self) -> list[str]:
+        """Return the plan in words, a line for each step and each broken rule."""
+        told = [f"{'LOSES  ' * step.loses}{step.place}: {step.what}" for step in self.steps]
+        return [*told, *(f"BLOCKED  {rule}" for rule in self.broken)]
+
 
 class Migration:
     """The way of the file *db* from the schema that it has to *new*. Changes nothing until `apply`.

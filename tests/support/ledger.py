@@ -115,11 +115,15 @@ def numbers(entries: list[Entry], table: str) -> list[int]:
 
 
 def read_store(data: Path, branch: str = "shop") -> Ledger | None:
-    """Return what the file of *branch* holds, or None where it has no commit-ready tables yet.
+    """Return what the file of *branch* holds, or None where it has none."""
+    return read_file(store_path(data, branch))
+
+
+def read_file(path: Path) -> Ledger | None:
+    """Return what the store *path* holds; None where it has no commit-ready tables yet.
 
     A copy is read, so that the file's own recovery is left to the server.
     """
-    path = store_path(data, branch)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / path.name
         for name in (path.name, path.name + "-wal"):
