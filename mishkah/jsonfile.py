@@ -5,9 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import msgspec
-
 from mishkah.core.errors import Finding
+from mishkah.core.shapes import Misfit, fit
 from mishkah.core.values import BEYOND, number
 
 T = TypeVar("T")
@@ -61,12 +60,9 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def shape(file: str, raw: object, kind: type[T]) -> T:
     """Return *raw*, decoded JSON, as a value of *kind*, or raise BadFile with the place."""
     try:
-        return msgspec.convert(raw, kind)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        raise BadFile(Finding(file, path.strip("`") or "$", message)) from error
-    except RecursionError as error:
-        raise BadFile(Finding(file, "$", "this is nested too deeply")) from error
+        return fit(raw, kind)
+    except Misfit as misfit:
+        raise BadFile(Finding(file, misfit.path, misfit.message)) from misfit
 
 
 def read_bytes(path: Path, file: str) -> bytes | None:

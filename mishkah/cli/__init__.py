@@ -3,6 +3,7 @@
 import rich_click as click
 
 from mishkah.cli.check import check
+from mishkah.cli.exchange import export, import_
 from mishkah.cli.serve import serve
 from mishkah.cli.stores import backup, migrate, restore
 
@@ -20,3 +21,5 @@ main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(migrate)
+main.add_command(export)
+main.add_command(import_)

@@ -26,7 +26,7 @@ module_option = click.option("--module", help="Of this module only.")
 
 
 @contextlib.contextmanager
-def _trouble() -> Iterator[None]:
+def trouble() -> Iterator[None]:
     """Say what went wrong, and end with exit code 1."""
     try:
         yield
@@ -41,7 +41,8 @@ def _trouble() -> Iterator[None]:
     raise SystemExit(FINDINGS)
 
 
-def _catalog(data: Path) -> Catalog:
+def load_catalog(data: Path) -> Catalog:
+    """Return the installation in *data*, or end where there is none. Raises what `trouble` says."""
     return read_catalog(existing(data), Watchdog())
 
 
@@ -75,8 +76,8 @@ def _now() -> str:
 def backup(data: Path, branch: str | None, module: str | None, target: Path, as_json: bool) -> None:
     """Copy stores, while they are served, and verify each copy."""
     done: list[dict[str, object]] = []
-    with _trouble():
-        catalog = _catalog(data)
+    with trouble():
+        catalog = load_catalog(data)
         for store in _chosen(catalog, branch, module):
             name = f"{folder_name(store.branch)}-{folder_name(store.module)}-{_now()}.sqlite3"
             seq = back_up(catalog.store_path(store), target / name, _schema(catalog, store))
@@ -97,8 +98,8 @@ def restore(file: Path, branch: str, module: str, data: Path) -> None:
     The store that was there is kept in the module's history folder. The restored one has a new
     epoch, so that clients that saw the other history start afresh.
     """
-    with _trouble():
-        catalog = _catalog(data)
+    with trouble():
+        catalog = load_catalog(data)
         store = catalog.resolve(branch, module)
         if store is None:
             raise LookupError("There is no such branch and module.")
@@ -130,8 +131,8 @@ def plan(data: Path, branch: str | None, module: str | None, as_json: bool) -> N
     Exit code 1 where something would be lost, or where rows break a new rule.
     """
     plans: dict[str, Plan] = {}
-    with _trouble():
-        catalog = _catalog(data)
+    with trouble():
+        catalog = load_catalog(data)
         with locked(catalog.data):
             for store in _chosen(catalog, branch, module):
                 plans[str(store)] = _plan(catalog, store)
@@ -157,8 +158,8 @@ def _plan(catalog: Catalog, store: StoreId) -> Plan:
 @click.option("--yes", is_flag=True, help="Don't ask before something is lost.")
 def apply(data: Path, branch: str | None, module: str | None, yes: bool) -> None:
     """Do what `migrate plan` says, after a backup into the module's history folder."""
-    with _trouble():
-        catalog = _catalog(data)
+    with trouble():
+        catalog = load_catalog(data)
         with locked(catalog.data):
             for store in _chosen(catalog, branch, module):
                 _apply(catalog, store, yes)

@@ -1,6 +1,6 @@
 """A new store's first commits: its seeds, then the events of `live/data.json`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -43,10 +43,13 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Seeded:
-    """A new store being filled in memory: its commits, and all that was wrong in its files."""
+    """A store being filled in memory: its commits, and all that was wrong in the files.
 
-    def __init__(self, rules: Rules, at: datetime) -> None:
-        self.state = State(rules.schema)
+    It begins empty, or at *state*, which it then owns. What one call is refused, it does not do.
+    """
+
+    def __init__(self, rules: Rules, at: datetime, state: State | None = None) -> None:
+        self.state = State(rules.schema) if state is None else state
         self.commits: list[Commit] = []
         self.findings: list[Finding] = []
         self._rules = rules
@@ -54,14 +57,20 @@ class Seeded:
 
     def seed(self, file: str, seeds: Seeds) -> None:
         """Insert every row of *seeds* as one commit, or none where one is refused."""
-        ops: list[Op] = []
-        places: list[str] = []
-        for table, rows in seeds.tables.items():
-            for i, row in enumerate(rows):
-                ops.append(Insert(table=table, data=row))
-                places.append(f"$.tables.{table}[{i}]")
-        if ops:
-            self._commit(file, places, Transaction(ops=ops))
+        self.insert(
+            file,
+            [
+                (f"$.tables.{table}[{i}]", table, row)
+                for table, rows in seeds.tables.items()
+                for i, row in enumerate(rows)
+            ],
+        )
+
+    def insert(self, file: str, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+        """Insert the *lines* (place, table, row) of *file* as one commit."""
+        if lines:
+            ops: list[Op] = [Insert(table=table, data=row) for _, table, row in lines]
+            self._commit(file, [place for place, _, _ in lines], Transaction(ops=ops))
 
     def replay(self, file: str, live: Live) -> None:
         """Apply each event of *live*, a commit each, in order."""

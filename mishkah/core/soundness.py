@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from mishkah.core.definition import (
     NOW,
     OPTIONAL,
@@ -19,6 +17,7 @@ from mishkah.core.definition import (
 )
 from mishkah.core.rules import CASCADE, RESTRICT, SET_NULL
 from mishkah.core.schema import Schema
+from mishkah.core.shapes import Misfit, fit
 from mishkah.core.values import READERS, Wrong
 
 Problems = Iterator[SchemaProblem]
@@ -33,10 +32,9 @@ def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaPro
     Returns the schema, or None with everything that is wrong, each with its path.
     """
     try:
-        definition = msgspec.convert(raw, Definition)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        return None, [SchemaProblem(path.strip("`") or "$", message)]
+        definition = fit(raw, Definition)
+    except Misfit as misfit:
+        return None, [SchemaProblem(misfit.path, misfit.message)]
     problems = list(_check(module, definition))
     if not problems:
         try:

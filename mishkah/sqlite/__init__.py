@@ -4,5 +4,15 @@ from mishkah.sqlite.backup import back_up, restore, verified
 from mishkah.sqlite.file import SchemaBlocked, StoreFile
 from mishkah.sqlite.journal import SqliteJournals
 from mishkah.sqlite.migrating import Plan
+from mishkah.sqlite.snapshot import read_state
 
-__all__ = ["Plan", "SchemaBlocked", "SqliteJournals", "StoreFile", "back_up", "restore", "verified"]
+__all__ = [
+    "Plan",
+    "SchemaBlocked",
+    "SqliteJournals",
+    "StoreFile",
+    "back_up",
+    "read_state",
+    "restore",
+    "verified",
+]

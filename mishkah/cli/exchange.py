@@ -1,0 +1,165 @@
+"""`export` and `import`: rows to files and back, through the rules that every write obeys."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import rich_click as click
+
+from mishkah.catalog import Catalog
+from mishkah.cli.common import FINDINGS, data_option, json_option, tell
+from mishkah.cli.stores import load_catalog, trouble
+from mishkah.core import exchange
+from mishkah.core.errors import Finding
+from mishkah.core.ids import StoreId
+from mishkah.core.seeding import Live, Seeded, Seeds
+from mishkah.core.values import stamp
+from mishkah.jsonfile import BadFile, parse_json, shape
+from mishkah.lock import locked
+from mishkah.sqlite import StoreFile, read_state
+
+branch_option = click.option("--branch", required=True, help="The branch.")
+module_option = click.option("--module", required=True, help="The module.")
+
+
+def _store(catalog: Catalog, branch: str, module: str) -> StoreId:
+    store = catalog.resolve(branch, module)
+    if store is None:
+        raise LookupError("There is no such branch and module.")
+    return store
+
+
+@click.command("export")
+@branch_option
+@module_option
+@data_option
+@click.option("--format", "form", type=click.Choice(["seeds", "events", "ndjson", "csv"]),
+              default="seeds", show_default=True, help="The shape of what is written.")  # fmt: skip
+@click.option("--table", "tables", multiple=True, help="Only this table; csv needs one.")
+@click.option("--out", type=click.Path(path_type=Path), help="A file in place of stdout.")
+def export(
+    branch: str, module: str, data: Path, form: str, tables: tuple[str, ...], out: Path | None
+) -> None:
+    """Write the rows of a store, as they are at one moment; it may be served meanwhile."""
+    with trouble():
+        catalog = load_catalog(data)
+        store = _store(catalog, branch, module)
+        path = catalog.store_path(store)
+        if not path.is_file():
+            raise LookupError("This store has no file yet; serve it once.")
+        state = read_state(path, module)
+        if unknown := [name for name in tables if name not in state.tables]:
+            raise LookupError(f"There is no table {unknown[0]}.")
+        if form == "csv" and len(tables) != 1:
+            raise LookupError("csv is one table: name it with --table.")
+        at = stamp(datetime.now(UTC))
+        meta = {"branchId": branch, "moduleId": module, "generatedAt": at}
+        pieces = {
+            "seeds": lambda: exchange.as_seeds(state, tables, meta),
+            "events": lambda: exchange.as_events(state, tables, meta, at),
+            "ndjson": lambda: exchange.as_ndjson(state, tables),
+            "csv": lambda: exchange.as_csv(state, tables[0]),
+        }[form]()
+        if out is None:
+            sys.stdout.buffer.writelines(pieces)
+            sys.stdout.flush()
+        else:
+            _write(out, pieces)
+
+
+def _write(out: Path, pieces: Iterator[bytes]) -> None:
+    """Write *out* whole, or leave it as it was."""
+    draft = out.with_name(f"{out.name}.new")
+    with draft.open("wb") as file:
+        file.writelines(pieces)
+    draft.replace(out)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@branch_option
+@module_option
+@data_option
+@click.option("--table", help="The table of a .csv file.")
+@click.option("--partial", is_flag=True, help="Import the good lines, report the others.")
+@json_option
+def import_(
+    file: Path, branch: str, module: str, data: Path, table: str | None, partial: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Insert the rows of FILE (.json in the guide's shapes, .ndjson, .csv); the server must be
+    stopped.
+
+    Every row obeys the schema, the references and the validators; numbers move their counters.
+    Nothing is imported where a line is refused, unless --partial.
+    """
+    findings: list[Finding] = []
+    with trouble():
+        catalog = load_catalog(data)
+        store = _store(catalog, branch, module)
+        rules = catalog.recipe(store).rules
+        with (
+            locked(catalog.data),
+            closing(StoreFile(catalog.store_path(store), rules.schema)) as kept,
+        ):
+            filling = Seeded(rules, datetime.now(UTC), kept.load())
+            _fill(filling, file, table, partial)
+            findings = filling.findings
+            count = sum(len(commit.changes) for commit in filling.commits)
+            if findings and not partial:
+                count = 0
+            else:
+                _append(kept, filling)
+    tell(findings, as_json=as_json)
+    click.echo(f"{count} rows imported, {len(findings)} complaints.", err=True)
+    if findings:
+        raise SystemExit(FINDINGS)
+
+
+def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None:
+    """Draw what *file* says: all together, or line by line where some may be refused."""
+    name, content = file.name, file.read_bytes()
+    if file.suffix == ".json":
+        raw = parse_json(name, content)
+        if isinstance(raw, dict) and "events" in raw:
+            filling.replay(name, shape(name, raw, Live))
+            return
+        seeds = shape(name, raw, Seeds)
+        lines = [
+            (f"$.tables.{each}[{i}]", each, row)
+            for each, rows in seeds.tables.items()
+            for i, row in enumerate(rows)
+        ]
+    else:
+        lines = list(_lines(filling, name, content, file.suffix, table))
+    groups = [[line] for line in lines] if partial else [lines]
+    with click.progressbar(
+        groups, label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as shown:
+        for group in shown:
+            filling.insert(name, group)
+
+
+def _lines(
+    filling: Seeded, name: str, content: bytes, suffix: str, table: str | None
+) -> Iterator[exchange.Line]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile(Finding(name, f"byte {error.start}", "this file is not UTF-8")) from error
+    if suffix == ".ndjson":
+        yield from exchange.read_ndjson(name, text, filling.findings)
+    elif suffix == ".csv" and table is not None:
+        yield from exchange.read_csv(name, text, table, filling.state.schema, filling.findings)
+    elif suffix == ".csv":
+        raise LookupError("A .csv file is one table: name it with --table.")
+    else:
+        raise LookupError("A file to import is .json, .ndjson or .csv.")
+
+
+def _append(kept: StoreFile, filling: Seeded) -> None:
+    """Keep what was drawn, in one transaction: a kill leaves all of it or nothing."""
+    if filling.commits:
+        kept.append(filling.commits)

@@ -1,0 +1,159 @@
+"""Rows to files and back: what is exported is imported the same, and what is wrong is named."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mishkah.cli import main
+from mishkah.sqlite import read_state
+from mishkah.testing import write_installation, write_json
+
+KEY = {"type": "text", "primaryKey": True}
+TABLES = {
+    "item": {
+        "fields": {
+            "id": KEY,
+            "code": {"type": "text"},
+            "name": {"type": "json", "shape": {"ar": "required", "en": "optional"}},
+            "price": {"type": "decimal", "min": 0},
+            "qty": {"type": "integer"},
+            "sold": {"type": "boolean"},
+            "day": {"type": "date"},
+        }
+    },
+    "note": {"fields": {"id": KEY, "item": {"type": "text", "references": {"table": "item"}}}},
+}
+RULES = {"item": {"code": {"format": "C-{number:03d}"}}}
+ITEMS: list[dict[str, Any]] = [
+    {"id": "a", "code": "C-007", "name": {"ar": "شاي, بالنعناع", "en": '"tea"'}, "price": 12.5,
+     "qty": 3, "sold": True, "day": "2025-10-29"},
+    {"id": "b", "code": "C-002", "name": {"ar": "قهوة"}, "price": 0.0000001, "qty": None,
+     "sold": False, "day": None},
+    {"id": "c", "code": "C-003", "name": None, "price": 7, "qty": -1, "sold": None, "day": None},
+]  # fmt: skip
+NOTES = [{"id": "n", "item": "a"}, {"id": "line\u2028break", "item": None}]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_installation(tmp_path / "data", TABLES, rules=RULES)
+
+
+def run(data: Path, command: str, *words: object, code: int = 0) -> Result:
+    store = ["--branch", "shop", "--module", "m", "--data", str(data)]
+    result = CliRunner().invoke(main, [command, *map(str, words), *store])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def rows(data: Path) -> dict[str, list[dict[str, Any]]]:
+    path = data / "branches/shop/modules/m/live/store.sqlite3"
+    state = read_state(path, "m")
+    return {
+        name: [json.loads(record.json) for record in table.records.values()]
+        for name, table in state.tables.items()
+    }
+
+
+@pytest.fixture
+def filled(data: Path, tmp_path: Path) -> Path:
+    seeds = tmp_path / "first.json"
+    write_json(seeds, {"tables": {"note": NOTES, "item": ITEMS}})
+    run(data, "import", seeds)
+    return data
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("seeds", ".json"), ("events", ".json"), ("ndjson", ".ndjson")]
+)
+def test_what_is_exported_is_imported_the_same(
+    filled: Path, tmp_path: Path, form: str, suffix: str
+) -> None:
+    out = tmp_path / f"out{suffix}"
+    run(filled, "export", "--format", form, "--out", out)
+    other = write_installation(tmp_path / "other", TABLES, rules=RULES)
+    run(other, "import", out)
+    assert rows(other) == rows(filled) == {"item": ITEMS, "note": NOTES}
+
+
+def test_a_table_goes_through_csv_and_back(filled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "items.csv"
+    run(filled, "export", "--format", "csv", "--table", "item", "--out", out)
+    lines = list(csv.DictReader(io.StringIO(out.read_text("utf-8"))))
+    assert lines[0]["name"] == '{"ar":"شاي, بالنعناع","en":"\\"tea\\""}'
+    assert lines[1]["price"] == "0.0000001"
+    other = write_installation(tmp_path / "other", TABLES, rules=RULES)
+    run(other, "import", out, "--table", "item")
+    assert rows(other)["item"] == ITEMS
+
+
+def test_imported_numbers_move_their_counter(filled: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.ndjson"
+    more.write_text('{"table":"item","data":{"id":"d"}}\n\n{"table":"item","data":{"id":"e"}}\n')
+    run(filled, "import", more)
+    assert [row["code"] for row in rows(filled)["item"][3:]] == ["C-008", "C-009"]
+
+
+BAD = """{"table":"item","data":{"id":"d"}}
+{"table":"item","data":{"id":"a"}}
+not json
+{"table":"item","data":{"id":"e","price":-1,"qty":"many"}}
+{"table":"note","data":{"id":"x","item":"nothing"}}
+{"table":"ghost","data":{"id":"x"}}
+{"table":"item"}
+"""
+
+
+def test_what_is_refused_is_named_by_line_and_nothing_is_imported(
+    filled: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.ndjson"
+    file.write_text(BAD)
+    told = json.loads(run(filled, "import", file, "--json", code=1).stdout)["findings"]
+    assert {finding["path"].split(".")[0] for finding in told} == {
+        "line 2", "line 3", "line 4", "line 6", "line 7"
+    }  # fmt: skip
+    assert {"line 4.price", "line 4.qty"} <= {finding["path"] for finding in told}
+    assert rows(filled) == {"item": ITEMS, "note": NOTES}
+
+
+def test_with_partial_the_good_lines_are_imported(filled: Path, tmp_path: Path) -> None:
+    file = tmp_path / "bad.ndjson"
+    file.write_text(BAD)
+    result = run(filled, "import", file, "--partial", code=1)
+    assert "1 rows imported" in result.output
+    assert "line 5.item" in result.output
+    assert [row["id"] for row in rows(filled)["item"]] == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("x.json", b"{", "line 1"),
+        ("x.json", b'{"tables": {"item": [1]}}', "$.tables.item[0]"),
+        ("x.json", b'{"events": [{"type": "DELETE", "table": "item"}]}', "$.events[0]"),
+        ("x.ndjson", b"\xff", "byte 0"),
+        ("x.csv", b"id,qty\na\n", "line 2"),
+        ("x.csv", b'id,name\na,"{"\n', "line 2.name"),
+        ("x.csv", b'id,name\n"a\n', "unexpected end"),
+        ("x.csv", b"id,ghost\na,1\n", "line 2.ghost"),
+        ("x.xml", b"<a/>", ".json, .ndjson or .csv"),
+    ],
+)
+def test_a_file_that_is_wrong_is_named_with_its_place(
+    filled: Path, tmp_path: Path, name: str, content: bytes, place: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    words = ["--table", "item"] if name.endswith(".csv") else []
+    assert place in run(filled, "import", tmp_path / name, *words, code=1).output
+    assert rows(filled) == {"item": ITEMS, "note": NOTES}
+
+
+def test_an_export_of_nothing_or_of_a_ghost_says_so(data: Path, filled: Path) -> None:
+    assert "no table ghost" in run(data, "export", "--table", "ghost", code=1).output
+    assert "--table" in run(data, "export", "--format", "csv", code=1).output
