@@ -98,7 +98,7 @@ class Keeper:
             batch: list[Request] = []
             try:
                 async for first in self._inbox:
-                    batch = list(waiting(first, self._inbox))
+                    batch = await waiting(first, self._inbox)
                     await store.serve(batch)
             except BaseException:
                 asked = [r.outbox for r in batch if isinstance(r, Ask)]

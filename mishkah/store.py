@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 512
 """Requests that share one transaction."""
+TURNS = 3
+"""Turns of the event loop from a socket's bytes to the inbox, about."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,10 +257,25 @@ def _refused_for_room(outcome: _Outcome, names: dict[NameKey, Named]) -> _Outcom
     return _No(outbox, StorageFull(), outcome.ask.command.ref)
 
 
-def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> Iterator[Request]:
-    """Yield *first* and everything else that is in *inbox* now."""
-    yield first
-    for _ in range(MAX_BATCH - 1):
+async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> list[Request]:
+    """Return *first* and everything else that is about to come, to share one transaction.
+
+    What a socket has received takes a few turns of the loop to get here. While more comes in these
+    turns, waiting for it costs less than a transaction, and a round of frames, of its own.
+    """
+    batch = [first]
+    while len(batch) < MAX_BATCH:
+        before = len(batch)
+        for _ in range(TURNS):
+            await trio.lowlevel.checkpoint()
+        batch += _here(inbox, MAX_BATCH - before)
+        if len(batch) == before:
+            break
+    return batch
+
+
+def _here(inbox: trio.MemoryReceiveChannel[Request], most: int) -> Iterator[Request]:
+    for _ in range(most):
         try:
             yield inbox.receive_nowait()
         except (trio.WouldBlock, trio.EndOfChannel):

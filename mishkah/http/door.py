@@ -77,7 +77,7 @@ class Door:
         limits = self._limits
         guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments))
         request = await wrap_server_stream(
-            nursery, guard, message_queue_size=1, max_message_size=limits.message
+            nursery, guard, message_queue_size=4, max_message_size=limits.message
         )
         ws = await request.accept()
         guard.why_closed = lambda: ws.closed.code if ws.closed else None
