@@ -23,14 +23,19 @@ class BadFile(Exception):
 def parse_json(file: str, content: bytes) -> object:
     """Return what *content* says; numbers with a fraction are Decimal. Raises BadFile."""
     try:
-        return json.loads(
+        raw = json.loads(
             content.decode("utf-8-sig"),
             parse_float=_number,
             parse_constant=_no_constant,
             object_pairs_hook=_no_doubles,
         )
+        json.dumps(raw, ensure_ascii=False, default=str).encode()
+        return raw
     except UnicodeDecodeError as error:
         raise BadFile(Finding(file, f"byte {error.start}", "this file is not UTF-8")) from error
+    except UnicodeEncodeError as error:
+        half = "a text holds half a character, a lone surrogate"
+        raise BadFile(Finding(file, "$", half)) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise BadFile(Finding(file, place, f"this is not JSON: {error.msg}")) from error

@@ -12,6 +12,7 @@ from mishkah.core.ids import is_id
 from mishkah.core.sequences import Rule
 
 DEFAULT_MAX_PATTERN_BRANCHES = 100
+MAX_PATH = 120
 
 
 class Branch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -150,3 +151,5 @@ def check_modules(config: Modules) -> Iterator[Problem]:
             steps = path.replace("\\", "/").split("/")
             if {"", ".", ".."} & set(steps) or ":" in path or CONTROL.search(path):
                 yield f"$.modules.{name}.{key}", "this path leaves the module's folder"
+            elif len(path) > MAX_PATH:
+                yield f"$.modules.{name}.{key}", f"a path has at most {MAX_PATH} characters"

@@ -55,6 +55,18 @@ def test_a_row_has_every_field_in_the_schemas_order_and_one_form(shop: Any) -> N
     assert shop.row("item", "a") == row
 
 
+@pytest.mark.parametrize(
+    ("literal", "kept"),
+    [("1e-9", "0.000000001"), ("-0.0000001", "-0.0000001"), ("1.50", "1.5"), ("1e3", "1000"),
+     ("0.0", "0"), ("1e14", "100000000000000"), ("2.5e-7", "0.00000025")],
+)  # fmt: skip
+def test_a_decimal_is_written_without_exponent_or_trailing_zeros(
+    shop: Any, literal: str, kept: str
+) -> None:
+    shop.insert("item", {"id": "a", "name": "n", "price": float(literal)})
+    assert f'"price":{kept},'.encode() in shop.state.record("item", "a").json
+
+
 def test_what_is_left_out_has_its_default_and_what_is_null_is_empty(shop: Any) -> None:
     row = shop.insert("item", {"id": "a", "name": "n", "sold": None})
     assert row["kind"] == "food"

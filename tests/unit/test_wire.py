@@ -153,6 +153,20 @@ def test_an_error_without_details_has_none(read_frames: Any) -> None:
     assert set(message) == {"type", "error", "code", "text"}
 
 
+@pytest.mark.parametrize("count", [1, 5, 10, 25])
+@pytest.mark.parametrize("letter", ["x", "ش", "😀", '"', "\\"])
+def test_long_details_are_left_out_until_the_error_has_3000_characters(
+    read_frames: Any, count: int, letter: str
+) -> None:
+    text = Invalid(letter * 500).text
+    details = tuple(Detail(pointer("ops", i, "y" * 99), "validator", text) for i in range(count))
+    (message,) = read_frames(said := wire.error(InvalidRow(None, details), "r" * 128))
+    assert len(said[4:].decode()) <= 3000
+    shown = message.get("details", [])
+    assert [detail["path"] for detail in shown] == [d.path for d in details[: len(shown)]]
+    assert len(shown) + message.get("more", 0) == count
+
+
 PLAIN = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=300)
 
 
