@@ -3,6 +3,7 @@
 import rich_click as click
 
 from mishkah.cli.check import check
+from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
 from mishkah.cli.serve import serve
 from mishkah.cli.stores import backup, migrate, restore
@@ -23,3 +24,4 @@ main.add_command(restore)
 main.add_command(migrate)
 main.add_command(export)
 main.add_command(import_)
+main.add_command(editor)

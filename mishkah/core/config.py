@@ -10,6 +10,7 @@ import msgspec
 from mishkah.core.errors import CONTROL
 from mishkah.core.ids import is_id
 from mishkah.core.sequences import Rule
+from mishkah.core.shapes import ConfigFile
 
 DEFAULT_MAX_PATTERN_BRANCHES = 100
 MAX_PATH = 120
@@ -31,7 +32,7 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timezone: str | None = None
 
 
-class Branches(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+class Branches(ConfigFile, frozen=True, kw_only=True, rename="camel"):
     """`branches.config.json`."""
 
     branches: dict[str, Branch]
@@ -76,7 +77,7 @@ class Module(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="ca
     tables: tuple[str, ...] | None = None
 
 
-class Modules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Modules(ConfigFile, frozen=True, kw_only=True):
     """`modules.json`."""
 
     modules: dict[str, Module]
@@ -87,11 +88,11 @@ FieldRules = Mapping[str, Mapping[str, Rule]]
 """table → field → rule"""
 
 
-class SequenceRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SequenceRules(ConfigFile, frozen=True, kw_only=True):
     """`sequence-rules.json`: each branch's rules, and each module's for branches without."""
 
-    branches: dict[str, dict[str, dict[str, dict[str, Rule]]]] = {}
-    defaults: dict[str, dict[str, dict[str, Rule]]] = {}
+    branches: dict[str, dict[str, dict[str, dict[str, Rule]]]] = msgspec.field(default_factory=dict)
+    defaults: dict[str, dict[str, dict[str, Rule]]] = msgspec.field(default_factory=dict)
     version: int = 1
 
     def rules_of(self, branch: str, module: str) -> FieldRules:

@@ -8,6 +8,7 @@ import msgspec
 
 from mishkah.core.rules import Limits, Reference
 from mishkah.core.schema import Field, Index, Schema, Table
+from mishkah.core.shapes import ConfigFile
 from mishkah.core.values import READERS, read_key
 
 NOW = "now"
@@ -78,7 +79,7 @@ class TableRules(msgspec.Struct, forbid_unknown_fields=True):
         return rules.primary_key or rules.unique or alone
 
 
-class Definition(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class Definition(ConfigFile, frozen=True, kw_only=True, rename="camel"):
     """`schema/definition.json`."""
 
     tables: dict[str, TableRules]

@@ -10,16 +10,17 @@ from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
+from mishkah.core.shapes import ConfigFile
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 
 
-class Seeds(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Seeds(ConfigFile, frozen=True, kw_only=True):
     """`seeds/initial.json`."""
 
     tables: dict[str, list[dict[str, Any]]]
     version: int = 1
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -34,12 +35,12 @@ class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: Any = None
 
 
-class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Live(ConfigFile, frozen=True, kw_only=True):
     """`live/data.json`."""
 
-    events: list[Event] = []
+    events: list[Event] = msgspec.field(default_factory=list)
     version: int = 1
-    meta: dict[str, Any] = {}
+    meta: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Seeded:

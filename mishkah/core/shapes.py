@@ -11,6 +11,12 @@ T = TypeVar("T")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 
 
+class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that people write. Its ``$schema`` helps their editor and means nothing here."""
+
+    editor_schema: str = msgspec.field(name="$schema", default="")
+
+
 class Misfit(Exception):
     """*message* says what does not fit at *path*, such as ``$.branches.dar.modules[0]``."""
 

@@ -17,7 +17,8 @@ from mishkah.cli import main
 pytestmark = pytest.mark.crash
 
 MUTATIONS = int(os.environ.get("MISHKAH_MUTATIONS", "500"))
-FILES = sorted(path.relative_to(SAMPLE) for path in SAMPLE.rglob("*.json"))
+READ = [path for path in SAMPLE.rglob("*.json") if path.parent.name != "schemas"]
+FILES = sorted(path.relative_to(SAMPLE) for path in READ)
 STRANGE: list[Any] = [
     None, True, 0, -1, 1.5, "", [], {}, "x" * 300, "\ud800", "../..", [[]], {"a": {}}, 10**400,
     "{number}", "(",
