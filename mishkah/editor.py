@@ -4,6 +4,7 @@ An editor that knows them completes keys and marks mistakes while the file is wr
 the whole installation can tell, `check` says.
 """
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,9 @@ def editor_schemas() -> Mapping[str, bytes]:
 
 def _schema(kind: type) -> bytes:
     schema: dict[str, Any] = msgspec.json.schema(kind)
+    for part in schema["$defs"].values():
+        if "description" in part:  # Python 3.13 dedents docstrings by itself
+            part["description"] = inspect.cleandoc(part["description"])
     rules = schema["$defs"].get("FieldRules")
     if rules is not None:  # which types there are, the reading code knows and the class does not
         rules["properties"]["type"]["enum"] = list(READERS)
