@@ -3,8 +3,14 @@
 import rich_click as click
 
 from mishkah.cli.check import check
+from mishkah.cli.config import config
+from mishkah.cli.doctor import doctor
 from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
+from mishkah.cli.inspect import branches, modules, plugins
+from mishkah.cli.new import new
+from mishkah.cli.schemas import schema
+from mishkah.cli.sequences import sequence
 from mishkah.cli.serve import serve
 from mishkah.cli.stores import backup, migrate, restore
 
@@ -25,3 +31,11 @@ main.add_command(migrate)
 main.add_command(export)
 main.add_command(import_)
 main.add_command(editor)
+main.add_command(new)
+main.add_command(branches)
+main.add_command(modules)
+main.add_command(plugins)
+main.add_command(schema)
+main.add_command(sequence)
+main.add_command(doctor)
+main.add_command(config)
