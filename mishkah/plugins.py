@@ -75,12 +75,8 @@ def collect(found: Iterable[EntryPoint], modules: Iterable[str], watchdog: Watch
 def _load(manager: pluggy.PluginManager, point: EntryPoint) -> object:
     try:
         plugin = point.load()
-    except (Exception, SystemExit) as error:  # the border of a plugin's code
+    except BaseException as error:  # the border of a plugin's code
         raise BrokenPlugin(point.name, f"can't be imported: {error!r}") from error
-    for name in dir(plugin):
-        marked = hasattr(getattr(plugin, name, None), f"{hookspecs.GROUP}_impl")
-        if marked and not hasattr(manager.hook, name):
-            raise BrokenPlugin(point.name, f"there is no hook {name}")
     try:
         manager.register(plugin, name=point.name)
         manager.check_pending()
@@ -96,7 +92,7 @@ def _ask(
     others = [other for other in manager.get_plugins() if other is not plugin]
     try:
         answers = manager.subset_hook_caller(hook, others)(**arguments)
-    except (Exception, SystemExit) as error:  # the border of a plugin's code
+    except BaseException as error:  # the border of a plugin's code
         raise BrokenPlugin(name, f"{hook} raised {error!r}") from error
     answer = answers[0] if answers else {}
     if not isinstance(answer, Mapping) or not all(isinstance(key, str) for key in answer):
@@ -123,21 +119,35 @@ def _validators(
     return tables
 
 
+def _bounded(
+    watchdog: Watchdog,
+    title: str,
+    function: Callable[..., object],
+    *arguments: object,
+    may_raise: tuple[type[Exception], ...] = (),
+) -> object:
+    """Call a plugin's *function*; whatever else than *may_raise* it raises costs one command.
+
+    Even what means to end a task or a process: nothing here awaits, so it is the plugin's own.
+    """
+    watchdog.enter(title)
+    try:
+        return function(*arguments)
+    except may_raise:
+        raise
+    except BaseException as error:
+        log.exception("%s failed", title)
+        raise PluginFailed from error
+    finally:
+        watchdog.leave()
+
+
 def _guarded(plugin: str, validator: Validator, watchdog: Watchdog) -> Validator:
     """Return *validator* so that it can refuse, but neither break the house nor hang unnamed."""
     title = f"plugin {plugin}: {getattr(validator, '__name__', repr(validator))}"
 
     def run(new: Row, old: Row | None, view: View) -> None:
-        watchdog.enter(title)
-        try:
-            answer: object = validator(new, old, view)  # type: ignore[func-returns-value]
-        except Invalid:
-            raise
-        except (Exception, SystemExit) as error:  # the border of a plugin's code
-            log.exception("%s failed", title)
-            raise PluginFailed from error
-        finally:
-            watchdog.leave()
+        answer = _bounded(watchdog, title, validator, new, old, view, may_raise=(Invalid,))
         if answer is not None:  # False meant to refuse, and a coroutine has not even begun
             log.error("%s returned %r; a validator returns None or raises", title, answer)
             raise PluginFailed
@@ -156,21 +166,23 @@ class _Form:
         self, plugin: str, make: MakeFormat, watchdog: Watchdog, rule: Rule, branch: str
     ) -> None:
         self._plugin = plugin
+        self._title = f"plugin {plugin}: a sequence format"
         self._watchdog = watchdog
         try:
             form: SequenceFormat = make(rule, branch)
             self._form, self.shows = form, str(form.shows)
-        except Exception as error:  # the border of a plugin's code
-            raise ValueError(f"plugin {plugin} does not take this rule: {error}") from error
+        except BaseException as error:  # the border of a plugin's code
+            raise ValueError(f"plugin {plugin} does not take this rule: {error!r}") from error
 
     def format(self, number: int, period: str) -> str:
-        text = self._call(self._form.format, number, period)
-        if not isinstance(text, str) or self.parse(text) is None:
-            self._fail(f"format({number}, {period!r}) returned {text!r}, which it can't read back")
+        text = _bounded(self._watchdog, self._title, self._form.format, number, period)
+        read = self.parse(text) if isinstance(text, str) else None
+        if read is None or read[0] != number or not period.startswith(read[1]):
+            self._fail(f"format({number}, {period!r}) returned {text!r}, which reads as {read!r}")
         return str(text)
 
     def parse(self, text: str) -> tuple[int, str] | None:
-        read = self._call(self._form.parse, text)
+        read = _bounded(self._watchdog, self._title, self._form.parse, text)
         match read:
             case None:
                 return None
@@ -178,16 +190,6 @@ class _Form:
                 return number, period
             case _:
                 return self._fail(f"parse({text!r}) returned {read!r}")
-
-    def _call(self, function: Callable[..., object], *arguments: object) -> object:
-        self._watchdog.enter(f"plugin {self._plugin}: a sequence format")
-        try:
-            return function(*arguments)
-        except (Exception, SystemExit) as error:  # the border of a plugin's code
-            log.exception("plugin %s: a sequence format failed", self._plugin)
-            raise PluginFailed from error
-        finally:
-            self._watchdog.leave()
 
     def _fail(self, why: str) -> NoReturn:
         log.error("plugin %s: %s", self._plugin, why)

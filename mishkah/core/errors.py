@@ -143,9 +143,9 @@ class Invalid(Exception):
     It becomes an INVALID of the command, with the path of the row.
     """
 
-    def __init__(self, message: str, *, field: str = "", ar: str = "") -> None:
+    def __init__(self, message: str, *, field: str | None = None, ar: str | None = None) -> None:
         self.text = Text(_sentence(message), _sentence(ar or message))
-        self.field = _sentence(field)
+        self.field = _sentence(field or "")
         super().__init__(message)
 
 

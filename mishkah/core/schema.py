@@ -1,6 +1,7 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,15 @@ Row = Mapping[str, Any]
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 decode_row = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
+
+
+def copied(row: Row) -> dict[str, Any]:
+    """Return a copy of *row* whose json values are copies too."""
+    return {
+        name: deepcopy(value) if isinstance(value, dict | list) else value
+        for name, value in row.items()
+    }
+
 
 Key = tuple[Any, ...]
 """The values of an index's fields in one row."""

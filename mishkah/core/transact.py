@@ -24,7 +24,7 @@ from mishkah.core.errors import (
 from mishkah.core.numbering import check_numbers, number_row
 from mishkah.core.references import Left, Place, check_references, referring
 from mishkah.core.rules import CASCADE, SET_NULL
-from mishkah.core.schema import Occasion, Row, Schema, Table
+from mishkah.core.schema import Occasion, Row, Schema, Table, copied
 from mishkah.core.sequences import Sequence
 from mishkah.core.values import stamp
 
@@ -156,25 +156,30 @@ class _Work:
             self._left.append(Left(table.name, row, at))
 
     def _delete(self, table: Table, op: Delete, at: Place) -> None:
-        seq, row = self._existing(table, op.id, at)
-        self._remove(table, op.id, seq, row, at)
+        self._existing(table, op.id, at)
+        going = [(table, op.id)]
+        while going:
+            going += self._remove(*going.pop(), at)
 
-    def _remove(
-        self, table: Table, identifier: str, seq: int, row: dict[str, Any], at: Place
-    ) -> None:
-        """Delete a row, and do to those that refer to it what their schema says."""
+    def _remove(self, table: Table, identifier: str, at: Place) -> list[tuple[Table, str]]:
+        """Delete a row; return those that go with it, and empty what is set to null."""
+        if self.draft.record(table.name, identifier) is None:
+            return []  # it went before, by another path
+        seq, row = self._existing(table, identifier, at)
         change = Change(table=table.name, id=identifier, was=seq, new=None, old=row, json=b"")
         self.draft.put(change, self._seq)
         self._touched.pop((table.name, identifier), None)
         self._left.append(Left(table.name, row, at))
+        with_it: list[tuple[Table, str]] = []
         for child, field, holder in referring(self.draft, table.name, row):
             assert field.references is not None
             if field.references.on_delete == CASCADE:
-                self._remove(child, holder, *self._existing(child, holder, at), at)
+                with_it.append((child, holder))
             elif field.references.on_delete == SET_NULL:
                 was, old = self._existing(child, holder, at)
                 kept = {field.name: old[field.name]}
                 self._put(child, holder, old, {**old, field.name: None}, kept, at, was)
+        return with_it[::-1]
 
     def _existing(self, table: Table, identifier: str, at: Place) -> tuple[int, dict[str, Any]]:
         record = self.draft.record(table.name, identifier)
@@ -238,7 +243,7 @@ class _Work:
                 new = view.get(name, identifier)
                 assert new is not None
                 try:
-                    validator(new, dict(old) if old is not None else None, view)
+                    validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
                     path = pointer(*at, no.field) if no.field else pointer(*at)
                     refusals.append(InvalidRow(None, (Detail(path, "validator", no.text),)))

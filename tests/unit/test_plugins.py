@@ -1,6 +1,7 @@
 """Plugins are asked once, at the start, and one that can't be used is named; later, one command."""
 
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -170,6 +171,10 @@ def validator_of(publish: Publish, function: Any) -> Any:
     return gather(publish("p", register_validators=checks({"bill": [function]}))).validators["m"]
 
 
+def raise_(error: BaseException) -> Any:
+    raise error
+
+
 def raiser(error: BaseException) -> Any:
     def check(new: Any, old: Any, view: View) -> None:
         if new["note"] == "trigger":
@@ -182,8 +187,12 @@ BILL = {"type": "INSERT", "table": "bill", "data": {"id": "a", "note": "trigger"
 
 
 @pytest.mark.parametrize(
-    "error", [RuntimeError("boom"), KeyError("x"), RecursionError(), SystemExit(3), ValueError()]
-)
+    "error",
+    [RuntimeError("boom"), KeyError("x"), RecursionError(), ValueError(), SystemExit(3),
+     KeyboardInterrupt(), CancelledError(), GeneratorExit(), StopIteration(),
+     BaseExceptionGroup("some", [SystemExit()])],
+    ids=repr,
+)  # fmt: skip
 def test_a_validator_that_raises_costs_one_command(
     publish: Publish, open_shop: Any, caplog: pytest.LogCaptureFixture, error: BaseException
 ) -> None:
@@ -191,6 +200,24 @@ def test_a_validator_that_raises_costs_one_command(
     assert isinstance(shop.refusal(BILL), PluginFailed)
     assert "plugin p: check" in caplog.text
     shop.insert("bill", {"id": "b"})
+
+
+def test_what_a_validator_does_to_the_rows_it_sees_changes_nothing(
+    publish: Publish, open_shop: Any
+) -> None:
+    def vandal(new: Any, old: Any, view: View) -> None:
+        for row in (new, old or {}, *view.rows("item"), *view.find("item", id="a")):
+            row.get("info", {}).clear()
+            row.clear()
+
+    shop = open_shop(validators=gather(
+        publish("p", register_validators=checks({"item": [vandal, vandal]}))
+    ).validators["m"])  # fmt: skip
+    shop.insert("item", {"id": "a", "name": "1", "info": {"deep": {"er": [1]}}})
+    change = shop.update("item", "a", {"name": "2", "info": {"other": [2]}}).changes[0]
+    assert change.old == {"name": "1", "info": {"deep": {"er": [1]}}}
+    (row,) = shop.rows("item")
+    assert (row["name"], row["info"]) == ("2", {"other": [2]})
 
 
 def test_a_validator_that_refuses_is_not_a_failure(publish: Publish, open_shop: Any) -> None:
@@ -239,7 +266,8 @@ def shop_with(publish: Publish, open_shop: Any, form: Any) -> Any:
 @pytest.mark.parametrize(
     "faults",
     [{"format": 7}, {"format": None}, {"format": "unreadable"}, {"format": RuntimeError()},
-     {"format": SystemExit()}, {"parse": "12"}, {"parse": ("1", "")}, {"parse": (1, None)},
+     {"format": SystemExit()}, {"format": CancelledError()}, {"format": Invalid("no")},
+     {"format": "N2"}, {"parse": (1, "1999")}, {"parse": "12"}, {"parse": ("1", "")}, {"parse": (1, None)},
      {"parse": (1,)}, {"parse": 5}, {"parse": RuntimeError()}, {"parse": None}],
     ids=repr,
 )  # fmt: skip
@@ -263,7 +291,8 @@ def test_a_format_that_reads_a_negative_number_reads_none(
 @pytest.mark.parametrize(
     "make",
     [lambda rule, branch: None, lambda: Form(), lambda rule, branch: 1 / 0, lambda r, b: object(),
-     lambda rule, branch: Form(shows="weekly")],
+     lambda rule, branch: Form(shows="weekly"), lambda rule, branch: sys.exit(0),
+     lambda rule, branch: raise_(CancelledError())],
 )  # fmt: skip
 def test_a_format_that_takes_no_rule_is_named_when_the_rule_is_read(
     publish: Publish, make: Any

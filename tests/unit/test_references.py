@@ -43,8 +43,8 @@ REFERENCES = [
 
 
 class Shop:
-    def __init__(self) -> None:
-        schema, problems = read_schema("m", {"tables": TABLES})
+    def __init__(self, tables: dict[str, Any] = TABLES) -> None:
+        schema, problems = read_schema("m", {"tables": tables})
         assert schema is not None, problems
         self.rules = Rules(schema=schema)
         self.state = State(schema)
@@ -126,6 +126,37 @@ def test_a_circle_of_cascades_ends(shop: Shop) -> None:
     shop.do(Update(table="member", id="m", changes={"friend": "m"}))
     shop.do(Delete(table="member", id="m"))
     assert shop.rows("member") == {}
+
+
+def test_a_row_that_goes_by_two_ways_goes_once() -> None:
+    tables = {
+        "top": {"fields": {"id": KEY}},
+        "left": {"fields": {"id": KEY, "top": refers("top", "cascade")}},
+        "right": {"fields": {"id": KEY, "top": refers("top", "cascade")}},
+        "end": {
+            "fields": {
+                "id": KEY,
+                "left": refers("left", "cascade"),
+                "right": refers("right", "cascade"),
+                "next": refers("end", "cascade"),
+                "top": refers("top", "set-null"),
+            }
+        },
+    }
+    shop = Shop(tables)
+    shop.do(insert("top", "t"), insert("left", "l", top="t"), insert("right", "r", top="t"))
+    shop.do(insert("end", "e", left="l", right="r", top="t"))
+    shop.do(insert("end", "f", left="l", next="e"))
+    commit = shop.do(Delete(table="top", id="t"))
+    gone = [(c.table, c.id) for c in commit.changes if c.operation == "DELETE"]
+    assert gone == [("top", "t"), ("left", "l"), ("end", "e"), ("end", "f"), ("right", "r")]
+
+
+def test_a_chain_of_cascades_may_be_longer_than_pythons_stack() -> None:
+    chain = {"link": {"fields": {"id": KEY, "on": refers("link", "cascade")}}}
+    shop = Shop(chain)
+    shop.do(*[insert("link", f"l{n}", on=f"l{n - 1}" if n else None) for n in range(3000)])
+    assert len(shop.do(Delete(table="link", id="l0")).changes) == 3000
 
 
 IDS = st.sampled_from(["a", "b", "c"])
