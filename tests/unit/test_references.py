@@ -148,8 +148,9 @@ def test_a_row_that_goes_by_two_ways_goes_once() -> None:
     shop.do(insert("end", "e", left="l", right="r", top="t"))
     shop.do(insert("end", "f", left="l", next="e"))
     commit = shop.do(Delete(table="top", id="t"))
-    gone = [(c.table, c.id) for c in commit.changes if c.operation == "DELETE"]
-    assert gone == [("top", "t"), ("left", "l"), ("end", "e"), ("end", "f"), ("right", "r")]
+    gone = [c.id for c in commit.changes if c.operation == "DELETE"]
+    assert gone[0] == "t"
+    assert sorted(gone) == ["e", "f", "l", "r", "t"]
 
 
 def test_a_chain_of_cascades_may_be_longer_than_pythons_stack() -> None:
