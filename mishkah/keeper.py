@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import chain
 
 import trio
 
 from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commit import Commit
-from mishkah.core.errors import Finding, StoreFailed
+from mishkah.core.errors import Finding, PluginFailed, StoreFailed
 from mishkah.core.frames import GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART
-from mishkah.core.numbering import adopt_numbers
+from mishkah.core.numbering import adopted
 from mishkah.core.seeding import Recipe, Seeded
 from mishkah.core.state import State
+from mishkah.core.values import stamp
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
 from mishkah.store import Ask, Leave, Request, Store, Told, waiting
@@ -91,8 +93,7 @@ class Keeper:
             state = await journal.load()
             if state.seq == 0:
                 state = await self._fill(journal, state)
-            for sequences in rules.sequences.values():
-                adopt_numbers(state, sequences)
+            await self._adopt(journal, state)
             store = Store(self.recipe.id, rules, state, journal, self._clock)
             self._became("serving")
             batch: list[Request] = []
@@ -116,6 +117,20 @@ class Keeper:
             return empty
         await journal.append(commits)
         return seeded.state
+
+    async def _adopt(self, journal: Journal, state: State) -> None:
+        """Move the counters that are behind the rows; without room for it, each insert looks."""
+        sequences = chain.from_iterable(self.recipe.rules.sequences.values())
+        try:
+            taken = adopted(state, sequences)
+            if not taken:
+                return
+            commit = Commit(seq=state.seq + 1, at=stamp(self._clock()), changes=(), counters=taken)
+            await journal.append([commit])
+        except (PluginFailed, JournalFull) as error:
+            log.warning("store %s: counters stay behind the rows: %r", self.recipe.id, error)
+        else:
+            state.apply(commit)
 
     async def _turn_away(self, code: int, reason: str) -> None:
         """Answer everyone who comes that the store is down."""

@@ -1,13 +1,14 @@
 """A row's numbers: taken from the counters by the commit that uses them, checked when given."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from mishkah.core.commit import Taken
 from mishkah.core.draft import Draft
 from mishkah.core.errors import Detail, Text, pointer
 from mishkah.core.sequences import MAX_NUMBER, Sequence
-from mishkah.core.state import State
+from mishkah.core.state import CounterKey, State
 
 
 def number_row(
@@ -23,9 +24,20 @@ def number_row(
             key = (sequence.table, sequence.field, sequence.period(local))
             last = draft.counter(key)
             number = sequence.start if last is None else max(last + 1, sequence.start)
+            while _is_held(draft, sequence, text := sequence.write(number, local)):
+                number += 1
             draft.take(key, number)
-            filled[sequence.field] = sequence.write(number, local)
+            filled[sequence.field] = text
     return filled
+
+
+def _is_held(draft: Draft, sequence: Sequence, text: str) -> bool:
+    """Tell whether a row has *text* already, as rows older than their rule may."""
+    table = draft.schema.tables[sequence.table]
+    if sequence.field == table.primary_key:
+        return draft.record(table.name, text) is not None
+    held = draft.holders(table.name, table.index_of(sequence.field), (text,))
+    return next(held, None) is not None
 
 
 def check_numbers(
@@ -63,6 +75,10 @@ def check_numbers(
         if move:
             if number <= MAX_NUMBER and (last is None or number > last):
                 draft.take(key, number)
+        elif sequence.dated:
+            wrong.append(_detail(sequence, at, "is not to be chosen: its rule counts on from one "
+                                 "date to the next", "لا يُختار: قاعدته تواصل العد من تاريخ "
+                                 "إلى آخر"))  # fmt: skip
         elif last is None or number > last:
             wrong.append(_detail(sequence, at, "is a number that was not given yet",
                                  "رقم لم يُصدر بعد"))  # fmt: skip
@@ -73,15 +89,28 @@ def _detail(sequence: Sequence, at: tuple[str | int, ...], en: str, ar: str) -> 
     return Detail(pointer(*at, name), "sequence", Text(f"{name} {en}", f"{name} {ar}"))
 
 
-def adopt_numbers(state: State, sequences: Iterable[Sequence]) -> None:
-    """Start the counters of rules that are newer than their rows where those rows' numbers end."""
-    known = {(table, field) for table, field, _ in state.counters}
+def adopted(state: State, sequences: Iterable[Sequence]) -> tuple[Taken, ...]:
+    """Return the counters that have fallen behind *state*'s rows, as they should be.
+
+    That happens where a rule is newer than its rows, or reads other texts as numbers than before.
+    """
+    ends: dict[CounterKey, int] = {}
     for sequence in sequences:
-        if (sequence.table, sequence.field) in known:
-            continue
-        rows = state.tables[sequence.table]
-        for record in rows.records.values():
-            read = sequence.parse(rows.table.decode(record.json)[sequence.field])
+        for text in _texts(state, sequence):
+            read = sequence.parse(text)
             if read is not None and read[0] <= MAX_NUMBER:
                 key = (sequence.table, sequence.field, read[1])
-                state.counters[key] = max(read[0], state.counters.get(key, read[0]))
+                ends[key] = max(read[0], ends.get(key, -1))
+    return tuple(
+        Taken(*key, number) for key, number in ends.items() if number > state.counters.get(key, -1)
+    )
+
+
+def _texts(state: State, sequence: Sequence) -> Iterator[str]:
+    """Yield every text that the field of *sequence* has."""
+    rows = state.tables[sequence.table]
+    if sequence.field == rows.table.primary_key:
+        yield from rows.records
+    else:
+        for (text,) in rows.indexes[rows.table.index_of(sequence.field)]:
+            yield text

@@ -148,6 +148,11 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
     reset: str
     form: SequenceFormat
 
+    @property
+    def dated(self) -> bool:
+        """Whether one number of one period can be written with several dates."""
+        return len(PERIODS[self.form.shows]) > len(PERIODS[self.reset])
+
     def period(self, local: datetime) -> str:
         """Return the period of *local*, a moment in the branch's time zone."""
         digits = f"{local.year:04d}{local.month:02d}{local.day:02d}"

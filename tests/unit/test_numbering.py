@@ -1,5 +1,6 @@
 """Numbers belong to commits: each is given once, none is skipped, and nobody jumps ahead."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -7,16 +8,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mishkah.core.errors import Duplicate, InvalidRow
-from mishkah.core.numbering import adopt_numbers
+from mishkah.core.numbering import adopted
 from mishkah.core.sequences import Rule
 from mishkah.core.state import State
 
+NOON = datetime(2025, 10, 29, 12, tzinfo=UTC)
 CODE = {"bill": {"code": Rule(prefix="B", start=3, format="{prefix}-{number:03d}")}}
 KEY = {"bill": {"id": Rule(prefix="B", start=3, format="{prefix}-{number:03d}")}}
 
 
 def bill(**data: Any) -> dict[str, Any]:
     return {"type": "INSERT", "table": "bill", "data": data}
+
+
+def reopened(old: Any, new: Any, adopting: bool = True) -> Any:
+    """Return *new*, whose rules are others, with the rows and counters of *old*."""
+    new.history = list(old.history)
+    new.state = State(new.rules.schema)
+    for commit in new.history:
+        new.state.apply(commit)
+    if adopting:
+        for taken in adopted(new.state, new.rules.sequences["bill"]):
+            new.state.counters[taken.table, taken.field, taken.period] = taken.number
+    return new
 
 
 @pytest.fixture
@@ -105,14 +119,49 @@ def test_a_rule_newer_than_its_rows_goes_on_where_they_end(open_shop: Any) -> No
     old = open_shop()
     for key, code in [("a", "B-007"), ("b", "B-012"), ("c", None), ("d", "x")]:
         old.insert("bill", {"id": key, "code": code})
-    new = open_shop(CODE)
-    new.state = State(new.rules.schema)
-    for commit in old.history:
-        new.state.apply(commit)
-    adopt_numbers(new.state, new.rules.sequences["bill"])
+    new = reopened(old, open_shop(CODE))
+    assert new.state.counters == {("bill", "code", ""): 12}
     assert new.insert("bill", {"id": "e"})["code"] == "B-013"
-    adopt_numbers(new.state, new.rules.sequences["bill"])
-    assert new.insert("bill", {"id": "f"})["code"] == "B-014"
+    assert adopted(new.state, new.rules.sequences["bill"]) == ()
+
+
+RULES = st.builds(
+    Rule,
+    prefix=st.sampled_from(["B", "C"]),
+    start=st.sampled_from([0, 1, 3]),
+    format=st.sampled_from(
+        ["{prefix}{yyyy}{mm}{dd}-{number}", "{prefix}{yyyy}{mm}{dd}{number:02d}"]
+    ),
+    reset=st.sampled_from(["never", "year", "month", "day"]),
+)
+DAYS = [NOON + timedelta(days=n) for n in (0, 1, 40, 400)]
+
+
+@given(
+    field=st.sampled_from(["code", "id"]),
+    reigns=st.lists(st.tuples(RULES, st.lists(st.sampled_from(DAYS), max_size=4)), max_size=4),
+    adopting=st.booleans(),
+)
+def test_whatever_the_rule_was_before_the_next_row_gets_a_number(
+    open_shop: Any, field: str, reigns: list[tuple[Rule, list[datetime]]], adopting: bool
+) -> None:
+    """Without adoption too: where the disk was full, an insert looks for itself."""
+    shop = open_shop()
+    for i, (rule, days) in enumerate(reigns):
+        shop = reopened(shop, open_shop({"bill": {field: rule}}), adopting)
+        for j, day in enumerate(sorted(days)):
+            data = {} if field == "id" else {"id": f"{i}.{j}"}
+            shop.insert("bill", data, at=day)
+        for row in shop.rows("bill")[:1]:
+            shop.delete("bill", row["id"])
+
+
+def test_a_number_that_shows_more_of_the_date_than_its_rule_can_not_be_chosen(
+    open_shop: Any,
+) -> None:
+    shop = open_shop({"bill": {"code": Rule(format="{yyyy}{mm}{dd}-{number}", reset="month")}})
+    assert shop.insert("bill", {"id": "a"})["code"] == "20251029-1"
+    assert [d.rule for d in shop.refusal(bill(id="b", code="20251028-1")).details] == ["sequence"]
 
 
 @given(st.lists(st.sampled_from(["one", "two", "bad", "half", "own", "delete"]), max_size=25))

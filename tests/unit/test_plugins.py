@@ -268,7 +268,8 @@ def shop_with(publish: Publish, open_shop: Any, form: Any) -> Any:
     [{"format": 7}, {"format": None}, {"format": "unreadable"}, {"format": RuntimeError()},
      {"format": SystemExit()}, {"format": CancelledError()}, {"format": Invalid("no")},
      {"format": "N2"}, {"parse": (1, "1999")}, {"parse": "12"}, {"parse": ("1", "")},
-     {"parse": (1, None)}, {"parse": (1,)}, {"parse": 5}, {"parse": RuntimeError()}, {"parse": None}],
+     {"parse": (1, None)}, {"parse": (1,)}, {"parse": 5}, {"parse": RuntimeError()},
+     {"parse": None}],
     ids=repr,
 )  # fmt: skip
 def test_a_format_that_returns_rubbish_costs_one_command(
