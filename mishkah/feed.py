@@ -1,6 +1,7 @@
 """Bounded mail for each listener: what a store says never waits for who hears it."""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import trio
@@ -18,9 +19,10 @@ CHUNK = 256 * 1024
 
 
 class _Letter(NamedTuple):
-    frames: bytes
+    frames: Iterable[bytes]
     counted: int
     answers: int
+    alone: bool = False
 
 
 class Outbox:
@@ -49,26 +51,32 @@ class Outbox:
         """Whether anything that is put will still be sent."""
         return not self.gone and self.closing is None
 
-    def put(self, frames: bytes) -> None:
-        """Queue frames of a view. A client too slow for them is sent away, to come back."""
+    def put(self, pieces: Sequence[bytes]) -> None:
+        """Queue whole frames of a view, or send away, to come back, a client too slow for them.
+
+        Too slow is who has more than the limit before: a client that has read all before is never
+        sent away, however much comes at once.
+        """
         if not self.open:
             return
-        if self._size + len(frames) > self._limit:
-            self._letters.clear()
+        if self._size > self._limit:
+            self._letters = deque(letter for letter in self._letters if letter.answers)
+            self._size = sum(letter.counted for letter in self._letters)
             self.close(TRY_AGAIN_LATER, "too slow; come back")
             self.cut_off.set()
-        else:
-            self._append(_Letter(frames, len(frames), 0))
+            return
+        for piece in pieces:
+            self._append(_Letter((piece,), len(piece), 0))
 
-    def put_snapshot(self, frame: bytes) -> None:
-        """Queue a snapshot, which many clients share and which the limit does not count."""
+    def put_snapshot(self, pieces: Iterable[bytes]) -> None:
+        """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open:
-            self._append(_Letter(frame, 0, 0))
+            self._append(_Letter(pieces, 0, 0, alone=True))
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
-            self._append(_Letter(frame, len(frame), 1))
+            self._append(_Letter((frame,), len(frame), 1))
 
     def close(self, code: int, reason: str = "") -> None:
         """Take nothing more; when what is queued has been sent, close with *code*."""
@@ -87,25 +95,26 @@ class Outbox:
         self._letters.clear()
         self._wake()
 
-    async def take(self) -> bytes | None:
-        """Return the next bytes to send, or None when there will be none."""
+    async def take(self) -> Iterable[bytes] | None:
+        """Return the pieces of the next frames to send, or None when there will be none."""
         while not self._letters:
             if not self.open:
                 return None
             await self._moved.park()
         letter = self._letters.popleft()
-        frames, size = [letter.frames], len(letter.frames)
-        counted, answers = letter.counted, letter.answers
-        while self._letters and size + len(self._letters[0].frames) <= CHUNK:
-            letter = self._letters.popleft()
-            frames.append(letter.frames)
-            size += len(letter.frames)
-            counted += letter.counted
-            answers += letter.answers
-        self._size -= counted
-        self._answers -= answers
+        if letter.alone:
+            return letter.frames
+        taken = [letter]
+        size = letter.counted
+        while self._letters and not self._letters[0].alone:
+            if size + self._letters[0].counted > CHUNK:
+                break
+            taken.append(self._letters.popleft())
+            size += taken[-1].counted
+        self._size -= size
+        self._answers -= sum(letter.answers for letter in taken)
         self._wake()
-        return b"".join(frames) if len(frames) > 1 else frames[0]
+        return (b"".join([piece for letter in taken for piece in letter.frames]),)
 
     def ask(self, size: int) -> int:
         """Count a command of *size* bytes that is read; return the how-manyth it is."""

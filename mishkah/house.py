@@ -137,7 +137,7 @@ _BAD_CLIENT = Text(
 
 
 async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:
-    await guard.send_frames(wire.error(refusal))
+    await guard.send_frames([wire.error(refusal)])
     code = UNKNOWN_STORE if isinstance(refusal, UnknownModule) else POLICY_VIOLATION
     with trio.move_on_after(FAREWELL):
         await ws.aclose(code, refusal.code)

@@ -1,6 +1,6 @@
 """One client on one socket: a reader that asks the store, and a writer that sends its mail."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -18,7 +18,7 @@ PATIENCE = 2.0
 FAREWELL = 3.0
 """Seconds that a client has to answer a close frame."""
 
-Send = Callable[[bytes], Awaitable[None]]
+Send = Callable[[Iterable[bytes]], Awaitable[None]]
 Inbox = trio.MemorySendChannel[Request]
 
 
@@ -91,8 +91,8 @@ class Session:
 
     async def _write(self) -> None:
         try:
-            while (frames := await self._outbox.take()) is not None:
-                await self._send(frames)
+            while (pieces := await self._outbox.take()) is not None:
+                await self._send(pieces)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._outbox.hang_up()
 

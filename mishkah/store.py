@@ -1,7 +1,7 @@
 """The task that owns one module's rows in one branch: everything enters by its inbox, in order."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import trio
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 512
 """Requests that share one transaction."""
+MAX_BATCH_BYTES = 4 * 2**20
+"""Bytes of commands that do, the last of them aside."""
 TURNS = 3
 """Turns of the event loop from a socket's bytes to the inbox, about."""
 
@@ -109,7 +111,7 @@ class Store:
         self._clock = clock
         self._sign = wire.Store(identity, journal.epoch)
         self._shown = state.seq
-        self._snapshot: bytes | None = None
+        self._snapshot: wire.Snapshot | None = None
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
@@ -216,9 +218,9 @@ class Store:
 
     def _publish(self, frames: list[bytes], answers: list[tuple[Outbox, bytes]]) -> None:
         """Send every listener the deltas, as one, and then the answers; empty both lists."""
-        if together := b"".join(frames):
+        if pieces := list(wire.joined(frames)):
             for listener in self.listeners:
-                listener.put(together)
+                listener.put(pieces)
             self.listeners = [listener for listener in self.listeners if listener.open]
         for outbox, answer in answers:
             outbox.answer(answer)
@@ -231,7 +233,7 @@ class Store:
             outcome.outbox.close(GOING_AWAY, "the server is stopping")
             return
         if self._snapshot is None:  # the next to join before anything changes share it
-            self._snapshot = wire.snapshot(self._sign, self._state)
+            self._snapshot = wire.Snapshot(self._sign, self._state)
         outcome.outbox.put_snapshot(self._snapshot)
         self.listeners.append(outcome.outbox)
 
@@ -264,19 +266,20 @@ async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> 
     turns, waiting for it costs less than a transaction, and a round of frames, of its own.
     """
     batch = [first]
-    while len(batch) < MAX_BATCH:
+    size = _size(first)
+    before = 0
+    while before < len(batch):
         before = len(batch)
         for _ in range(TURNS):
             await trio.lowlevel.checkpoint()
-        batch += _here(inbox, MAX_BATCH - before)
-        if len(batch) == before:
-            break
+        while len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            try:
+                batch.append(inbox.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+            size += _size(batch[-1])
     return batch
 
 
-def _here(inbox: trio.MemoryReceiveChannel[Request], most: int) -> Iterator[Request]:
-    for _ in range(most):
-        try:
-            yield inbox.receive_nowait()
-        except (trio.WouldBlock, trio.EndOfChannel):
-            return
+def _size(request: Request) -> int:
+    return request.size if isinstance(request, Ask) else 0

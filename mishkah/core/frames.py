@@ -20,12 +20,16 @@ UNKNOWN_STORE = 4404
 
 def frame(payload: bytes, opcode: int = TEXT) -> bytes:
     """Return one final, unmasked WebSocket frame (RFC 6455, 5.2)."""
-    size = len(payload)
+    return frame_head(len(payload), opcode) + payload
+
+
+def frame_head(size: int, opcode: int = TEXT) -> bytes:
+    """Return what stands before the *size* bytes of a frame's payload."""
     if size < 126:
-        return bytes((0x80 | opcode, size)) + payload
+        return bytes((0x80 | opcode, size))
     if size < 1 << 16:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2) + payload
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8) + payload
+        return bytes((0x80 | opcode, 126)) + size.to_bytes(2)
+    return bytes((0x80 | opcode, 127)) + size.to_bytes(8)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

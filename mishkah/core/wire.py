@@ -1,12 +1,13 @@
 """What the server says: each message as the bytes of one text frame, written once for everyone."""
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from mishkah.core.commit import Commit
 from mishkah.core.errors import MAX_DETAILS, Refused
-from mishkah.core.frames import frame
+from mishkah.core.frames import frame, frame_head
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
@@ -25,15 +26,48 @@ class Store:
         self.signature = _quote(names)[1:-1]
 
 
-def snapshot(store: Store, state: State) -> bytes:
-    """Return the SNAPSHOT of everything: every table of the schema, the empty ones too."""
-    tables = b",".join(
-        b"%b:[%b]" % (_quote(name), b",".join([r.json for r in rows.records.values()]))
-        for name, rows in state.tables.items()
-    )
-    return frame(
-        b'{"type":"SNAPSHOT",%b,"seq":%d,"data":{%b}}' % (store.signature, state.seq, tables)
-    )
+PIECE = 256 * 1024
+"""Bytes of a large message that are put together at a time, about."""
+
+
+class Snapshot:
+    """The SNAPSHOT of every table, the empty ones too, as pieces of one frame.
+
+    It keeps the rows as they were by reference, so that those who still wait for its end cost
+    little, however many they are.
+    """
+
+    def __init__(self, store: Store, state: State) -> None:
+        self._start = b'{"type":"SNAPSHOT",%b,"seq":%d,"data":{' % (store.signature, state.seq)
+        self._tables = [
+            (b"%b:[" % _quote(name), [record.json for record in rows.records.values()])
+            for name, rows in state.tables.items()
+        ]
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = len(self._start) + len(self._tables) - 1 + len(b"}}")
+        size += sum(len(name) + _joined_size(rows) + len(b"]") for name, rows in self._tables)
+        yield frame_head(size) + self._start
+        comma = b""
+        for name, rows in self._tables:
+            yield comma + name
+            yield from joined(rows, b",")
+            comma = b"],"
+        yield b"]}}"
+
+
+def _joined_size(rows: Sequence[bytes]) -> int:
+    return sum(map(len, rows)) + max(len(rows) - 1, 0)
+
+
+def joined(parts: Sequence[bytes], between: bytes = b"") -> Iterator[bytes]:
+    """Yield *parts* joined, in pieces of about `PIECE`."""
+    if not parts:
+        return
+    average = sum(map(len, parts)) // len(parts) + 1
+    step = PIECE // average + 1
+    for i in range(0, len(parts), step):
+        yield (between if i else b"") + between.join(parts[i : i + step])
 
 
 def deltas(store: Store, schema: Schema, commit: Commit, prev: int) -> bytes:

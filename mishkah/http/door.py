@@ -23,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     message: int = 2**20
     fragments: int = 128
     outbox: int = LIMIT
+    stall: float = 30.0
 
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
@@ -75,7 +76,7 @@ class Door:
             await _turn_away(stream, turned)
             return None
         limits = self._limits
-        guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments))
+        guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments), limits.stall)
         request = await wrap_server_stream(
             nursery, guard, message_queue_size=4, max_message_size=limits.message
         )

@@ -5,7 +5,7 @@ before it knows, and it drops the connection of a client that breaks the protoco
 frame that says so. Both are put right from below, through its public `wrap_server_stream`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 
@@ -20,16 +20,20 @@ _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 class Guard(trio.abc.Stream):
     """A connection whose request has been read: *head*, and *rest*, what followed it.
 
-    trio-websocket reads and writes here; the session writes whole frames with `send_frames`.
+    trio-websocket reads and writes here; the session writes whole frames with `send_frames`. A
+    peer that takes nothing for *stall* seconds is given up.
     """
 
-    def __init__(self, stream: trio.abc.Stream, head: bytes, rest: bytes, watch: Watch) -> None:
+    def __init__(
+        self, stream: trio.abc.Stream, head: bytes, rest: bytes, watch: Watch, stall: float
+    ) -> None:
         self._stream = stream
         self._head = head
         self._rest = rest
         self._watch = watch
+        self._stall = stall
         self._turn = trio.StrictFIFOLock()
-        self._shaken_hands = False
+        self._shaken_hands = trio.Event()
         self._close_sent = False
         self._whole = True
         self._reading = False
@@ -42,6 +46,7 @@ class Guard(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             head, self._head = self._head, b""
             return head
+        await self._shaken_hands.wait()  # nothing that follows the request is judged before it
         if self._watch.violation is None:
             data = await self._next(max_bytes)
             if passed := self._watch.passes(data):
@@ -68,25 +73,31 @@ class Guard(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send trio-websocket's own bytes: the handshake, then whole control frames."""
-        closing = self._shaken_hands and bool(data) and data[0] & 0x0F == CLOSE
-        self._shaken_hands = True
-        await self._send(bytes(data), closing=closing)
+        closing = self._shaken_hands.is_set() and bool(data) and data[0] & 0x0F == CLOSE
+        await self._send([bytes(data)], closing=closing)
+        self._shaken_hands.set()
 
-    async def send_frames(self, frames: bytes) -> None:
-        """Send whole frames; nothing follows a close frame.
+    async def send_frames(self, pieces: Iterable[bytes]) -> None:
+        """Send the *pieces* of whole frames; nothing follows a close frame.
 
-        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone.
+        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone
+        or has stalled.
         """
-        await self._send(frames, closing=False)
+        await self._send(pieces, closing=False)
 
-    async def _send(self, data: bytes, *, closing: bool) -> None:
+    async def _send(self, pieces: Iterable[bytes], *, closing: bool) -> None:
         async with self._turn:
             if self._close_sent or not self._whole:
                 raise trio.ClosedResourceError
             self._close_sent = closing
             self._whole = False  # until all of it is gone: half a frame can't be followed by one
-            await self._stream.send_all(data)
-            self._whole = True
+            with trio.move_on_after(self._stall) as sending:
+                for piece in pieces:
+                    sending.deadline = trio.current_time() + self._stall
+                    await self._stream.send_all(piece)
+                self._whole = True
+            if sending.cancelled_caught:
+                raise trio.BrokenResourceError("the peer reads nothing")
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -109,8 +120,13 @@ class Guard(trio.abc.Stream):
 
     async def _say_why(self) -> None:
         code = self.why_closed()
-        if self._shaken_hands and code in _SENDABLE and not self._close_sent and self._whole:
-            await self._send(close_frame(code), closing=True)
+        if (
+            self._shaken_hands.is_set()
+            and code in _SENDABLE
+            and not self._close_sent
+            and self._whole
+        ):
+            await self._send([close_frame(code)], closing=True)
 
     async def _drain(self) -> None:
         if not isinstance(self._stream, trio.abc.HalfCloseableStream) or self._reading:

@@ -33,13 +33,14 @@ class Raw:
         self.stream = stream
         self._read = b""
 
-    async def shake_hands(self, path: str = "/", headers: str = "") -> str:
-        """Send a good handshake with *headers* added; return the head of the answer."""
+    async def shake_hands(self, path: str = "/", headers: str = "", behind: bytes = b"") -> str:
+        """Send a good handshake and what is *behind* it; return the head of the answer."""
         key = base64.b64encode(os.urandom(16)).decode()
         await self.stream.send_all(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             f"Sec-WebSocket-Version: 13\r\n{headers}\r\n".encode()
+            + behind
         )
         while b"\r\n\r\n" not in self._read:
             await self._more()

@@ -84,6 +84,20 @@ async def test_a_broken_frame_is_answered_with_its_close_code(
     await still_serves()
 
 
+@pytest.mark.parametrize("name", ["noise", "unmasked text", "opcode 0x3", "a length of 4 GiB"])
+async def test_a_frame_sent_with_the_handshake_is_judged_behind_its_answer(
+    knock: Any, still_serves: Any, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    sent, code = CLOSED[name]
+    for _ in range(10):
+        async with knock() as raw:
+            assert (await raw.shake_hands(behind=sent)).startswith("HTTP/1.1 101 ")
+            assert await raw.close_code() == code
+            assert await raw.rest() == b""
+    await still_serves()
+    assert "Traceback" not in caplog.text
+
+
 async def _send(raw: Any, sent: bytes) -> None:
     with contextlib.suppress(trio.BrokenResourceError):
         await raw.stream.send_all(sent)

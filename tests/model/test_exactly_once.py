@@ -61,7 +61,7 @@ async def drain(outbox: Outbox) -> list[dict[str, Any]]:
     stream = b""
     while True:
         with trio.move_on_after(0) as waiting:
-            stream += await outbox.take() or b""
+            stream += b"".join(await outbox.take() or ())
         if waiting.cancelled_caught:
             return read(stream)
 

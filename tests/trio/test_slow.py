@@ -69,22 +69,66 @@ async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
         assert trio.current_time() - before < 5
 
 
+async def test_a_client_that_stops_in_its_snapshot_is_given_up(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    async with open_test_house(data) as house, house.client() as till:
+        for n in range(100):
+            row = {"id": f"i{n}", "name": "x" * 1000}
+            await till.ask({"type": "INSERT", "table": "item", "data": row, "ref": n})
+        before, stalled = trio.current_time(), Stalled(HELLO)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(house.house.serve, stalled)
+            await stalled.closed.wait()
+        assert 30 <= trio.current_time() - before < 40
+
+
+async def test_much_at_once_sends_nobody_away_who_reads(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    """A transaction whose deltas are many times what may wait for a client."""
+    ops = [
+        {"type": "INSERT", "table": "item", "data": {"id": f"i{n}", "name": "x" * 300}}
+        for n in range(1000)
+    ]
+    async with (
+        open_test_house(data, limits=Limits(outbox=20_000)) as house,
+        house.client(client="c" * 128) as till,
+        house.client() as screen,
+    ):
+        for ref in ("1", "2"):
+            ack = await till.ask({"type": "TRANSACTION", "ops": ops, "ref": ref})
+            assert (ack["type"], len(ack["rows"])) == ("ACK", 1000)
+            for n in range(1000):
+                assert (await screen.expect("DELTA"))["data"]["id"] == f"i{n}"
+            ops = [{"type": "DELETE", "table": "item", "id": f"i{n}"} for n in range(1000)]
+
+
+async def mail(outbox: feed.Outbox) -> bytes | None:
+    taken = await outbox.take()
+    return None if taken is None else b"".join(taken)
+
+
 async def test_an_outbox_over_its_limit_closes_its_client(autojump_clock: MockClock) -> None:
     outbox = feed.Outbox(limit=100)
-    outbox.put(b"x" * 60)
-    outbox.put(b"y" * 60)
+    outbox.put([b"x" * 60, b"x" * 60])
+    outbox.answer(b"an answer stays")
+    assert outbox.open
+    outbox.put([b"y"])
     assert outbox.closing == (1013, "too slow; come back")
-    assert await outbox.take() is None
+    assert await mail(outbox) == b"an answer stays"
+    assert await mail(outbox) is None
     assert outbox.cut_off.is_set()
 
 
 async def test_a_snapshot_and_answers_are_never_dropped(autojump_clock: MockClock) -> None:
     outbox = feed.Outbox(limit=100)
-    outbox.put_snapshot(b"s" * 1000)
-    outbox.put(b"d" * 90)
+    outbox.put_snapshot([b"s"] * 1000)
+    outbox.put([b"d" * 90])
     outbox.answer(b"a" * 90)
     assert outbox.open
-    assert await outbox.take() == b"s" * 1000 + b"d" * 90 + b"a" * 90
+    assert await mail(outbox) == b"s" * 1000
+    assert await mail(outbox) == b"d" * 90 + b"a" * 90
 
 
 async def test_reading_stops_at_a_thousand_unread_answers(autojump_clock: MockClock) -> None:
@@ -95,7 +139,7 @@ async def test_reading_stops_at_a_thousand_unread_answers(autojump_clock: MockCl
     with trio.move_on_after(1000) as waited:
         await outbox.room()
     assert waited.cancelled_caught
-    assert len(await outbox.take() or b"") == 3 * feed.MAX_ANSWERS
+    assert len(await mail(outbox) or b"") == 3 * feed.MAX_ANSWERS
     await outbox.room()
 
 
@@ -103,10 +147,10 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
     outbox = feed.Outbox()
     sent = [bytes([n]) * 100_000 for n in range(10)]
     for frame in sent:
-        outbox.put(frame)
+        outbox.put([frame])
     outbox.close(1000)
     taken = []
-    while (part := await outbox.take()) is not None:
+    while (part := await mail(outbox)) is not None:
         assert len(part) <= feed.CHUNK
         taken.append(part)
     assert b"".join(taken) == b"".join(sent)

@@ -53,7 +53,7 @@ def item(key: str, **more: Any) -> dict[str, Any]:
 
 def test_a_snapshot_has_every_table_and_every_field(shop: Any, read_frames: Any) -> None:
     shop.run(item("a", price=0.0000001, info={"ar": "شاي"}))
-    (message,) = read_frames(wire.snapshot(SIGN, shop.state))
+    (message,) = read_frames(b"".join(wire.Snapshot(SIGN, shop.state)))
     assert {key: message[key] for key in HOUSE} == HOUSE
     assert (message["type"], message["seq"]) == ("SNAPSHOT", 1)
     assert message["data"]["bill"] == []
@@ -63,7 +63,7 @@ def test_a_snapshot_has_every_table_and_every_field(shop: Any, read_frames: Any)
 
 
 def test_an_empty_store_has_a_snapshot_too(shop: Any, read_frames: Any) -> None:
-    (message,) = read_frames(wire.snapshot(SIGN, shop.state))
+    (message,) = read_frames(b"".join(wire.Snapshot(SIGN, shop.state)))
     assert (message["seq"], message["data"]) == (0, {"item": [], "bill": []})
 
 
