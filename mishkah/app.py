@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return not is_loopback(self.host.lower())
 
 
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
 Ready = Callable[[House, int], None]
 """Called once, when clients can connect, with the port."""
 
@@ -48,7 +50,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
         _raise_descriptor_limit()
         listeners = await _listen(settings)
         journals = SqliteJournals(catalog.store_path)
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with trio.open_signal_receiver(*STOPS) as signals:
             async with (
                 open_house(catalog, journals, guests=settings.guests) as house,
                 trio.open_nursery() as doors,
@@ -57,17 +59,24 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 await house.open_listed()
                 doors.start_soon(house.listen, listeners)
                 ready(house, listeners[0].socket.getsockname()[1])
+        _ignore_stops()  # the receiver has given the signals their old meaning back
 
 
 async def _stop_at(signals: AsyncIterator[int], doors: trio.CancelScope) -> None:
     await anext(signals)
+    _ignore_stops()  # an impatient second one must not cut short what the first began
     doors.cancel()
+
+
+def _ignore_stops() -> None:
+    for stop in STOPS:
+        signal.signal(stop, signal.SIG_IGN)
 
 
 async def _listen(settings: Settings) -> list[trio.SocketListener]:
     try:
         found = await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=1024)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise CantServe(
             f"can't listen on {settings.host}:{settings.port}: {why}; try another --port"

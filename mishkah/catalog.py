@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mishkah.core.config import (
+    STORE_FILE,
     Branches,
     Module,
     Modules,
@@ -104,7 +105,7 @@ class Catalog:
     def store_path(self, store: StoreId) -> Path:
         """Return where the store's SQLite file lies: beside its live data."""
         live = self.folder(store) / self.module(store.module).live_path
-        return live.with_name("store.sqlite3")
+        return live.with_name(STORE_FILE)
 
     def history(self, store: StoreId) -> Path:
         """Return the folder for copies of what a store was."""

@@ -1,5 +1,6 @@
 """Everything that `check` looks at: configuration, schemas, rules, seeds and plugins, unserved."""
 
+import os
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import UTC, datetime
@@ -55,6 +56,17 @@ def _unused_rules(catalog: Catalog) -> Iterable[Finding]:
                 yield Finding(
                     SEQUENCES, f"$.branches.{branch}.{module}", "this branch has no such module"
                 )
+
+
+def check_files(catalog: Catalog) -> Iterable[Finding]:
+    """Find what lies in a store's place and can't be its file; the others would be served."""
+    for store in catalog.listed:
+        path = catalog.store_path(store)
+        name = str(path.relative_to(catalog.data))
+        if path.exists() and not path.is_file():
+            yield Finding(name, "", "this is not a file")
+        elif path.exists() and not os.access(path, os.R_OK | os.W_OK):
+            yield Finding(name, "", "this file can't be read and written")
 
 
 def check_stores(catalog: Catalog) -> list[Finding]:

@@ -1,6 +1,7 @@
 """JSON files that people write: read strictly, and complained about by file and place."""
 
 import json
+import stat
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -73,8 +74,12 @@ def shape(file: str, raw: object, kind: type[T]) -> T:
 def read_bytes(path: Path, file: str) -> bytes | None:
     """Return the content of *path*, None where there is no such file; *file* is its name."""
     try:
-        return path.read_bytes()
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.read_bytes()
+        raise BadFile(Finding(file, "$", "this is not a file"))  # a pipe would be waited for
     except FileNotFoundError:
+        if path.is_symlink():
+            raise BadFile(Finding(file, "$", "this link leads nowhere")) from None
         return None
     except OSError as error:
         raise BadFile(Finding(file, "$", f"this can't be read: {error.strerror}")) from error

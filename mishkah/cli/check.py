@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from mishkah.checking import check as check_catalog
-from mishkah.checking import check_stores, read_catalog
+from mishkah.checking import check_files, check_stores, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, tell
 from mishkah.core.errors import Finding
 from mishkah.jsonfile import BadFile
@@ -37,7 +37,8 @@ def _findings(data: Path, stores: bool) -> list[Finding]:
     try:
         with watchdog.watching():
             catalog = read_catalog(data, watchdog)
-            return check_catalog(catalog) or (check_stores(catalog) if stores else [])
+            findings = [*check_catalog(catalog), *check_files(catalog)]
+            return findings or (check_stores(catalog) if stores else [])
     except BadFile as bad:
         return list(bad.findings)
     except BrokenPlugin as broken:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from mishkah.cli.trouble import trouble
+
 
 @click.command()
 @click.option("--into", type=click.Path(path_type=Path), default=Path("data/schemas"),
@@ -16,7 +18,8 @@ def editor(into: Path) -> None:
     """
     from mishkah.editor import editor_schemas
 
-    into.mkdir(parents=True, exist_ok=True)
-    for name, content in editor_schemas().items():
-        (into / name).write_bytes(content)
-        click.echo(into / name)
+    with trouble():
+        into.mkdir(parents=True, exist_ok=True)
+        for name, content in editor_schemas().items():
+            (into / name).write_bytes(content)
+            click.echo(into / name)

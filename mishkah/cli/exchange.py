@@ -10,7 +10,7 @@ import rich_click as click
 
 from mishkah.catalog import Catalog
 from mishkah.cli.common import FINDINGS, data_option, json_option, tell
-from mishkah.cli.stores import load_catalog, trouble
+from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId

@@ -7,7 +7,7 @@ import rich_click as click
 from mishkah import inventory
 from mishkah.cli.common import FINDINGS, data_option, json_option
 from mishkah.cli.lists import show
-from mishkah.cli.stores import load_catalog, trouble
+from mishkah.cli.trouble import load_catalog, trouble
 
 
 @click.command()

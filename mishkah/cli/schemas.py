@@ -8,7 +8,7 @@ import rich_click as click
 from mishkah.catalog import Catalog
 from mishkah.cli.common import FINDINGS, data_option, json_option
 from mishkah.cli.lists import show
-from mishkah.cli.stores import load_catalog, trouble
+from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 

@@ -7,7 +7,7 @@ import rich_click as click
 
 from mishkah.cli.common import data_option, json_option
 from mishkah.cli.lists import show
-from mishkah.cli.stores import load_catalog, trouble
+from mishkah.cli.trouble import load_catalog, trouble
 
 
 @click.group()

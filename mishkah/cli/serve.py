@@ -1,5 +1,6 @@
 """`mishkah-trio serve`: the main job."""
 
+import math
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,10 +15,26 @@ from mishkah.checking import check, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
 from mishkah.house import House
+from mishkah.http.handshake import is_origin
 from mishkah.jsonfile import BadFile
 from mishkah.lock import CantServe
 from mishkah.plugins import BrokenPlugin
 from mishkah.watchdog import Watchdog
+
+
+def _finite(context: click.Context, param: click.Parameter, seconds: float) -> float:
+    if not math.isfinite(seconds):
+        raise click.BadParameter("this is no number of seconds")
+    return seconds
+
+
+def _origins(
+    context: click.Context, param: click.Parameter, origins: tuple[str, ...]
+) -> tuple[str, ...]:
+    for origin in origins:
+        if not is_origin(origin):
+            raise click.BadParameter(f"{origin!r} is no origin, such as https://shop.example:8443")
+    return origins
 
 
 @click.command()
@@ -28,10 +45,10 @@ from mishkah.watchdog import Watchdog
               type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
-@click.option("--allow-origin", "origins", multiple=True, metavar="URL",
+@click.option("--allow-origin", "origins", multiple=True, metavar="URL", callback=_origins,
               help="Let pages of this origin connect, such as https://shop.example.")  # fmt: skip
 @click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
-              type=click.FloatRange(min=0.1), metavar="SECONDS",
+              type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
               help="End the process when a plugin has not returned for so long.")  # fmt: skip
 @json_option
 def serve(

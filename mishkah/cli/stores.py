@@ -1,7 +1,6 @@
 """`backup`, `restore` and `migrate`: what an operator does to whole stores."""
 
 import contextlib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,41 +8,16 @@ import msgspec
 import rich_click as click
 
 from mishkah.catalog import Catalog
-from mishkah.checking import read_catalog
-from mishkah.cli.common import FINDINGS, data_option, existing, json_option, tell
+from mishkah.cli.common import FINDINGS, data_option, json_option
+from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core.ids import StoreId, folder_name
 from mishkah.core.schema import Schema
-from mishkah.journal import JournalDamaged, JournalFailed
-from mishkah.jsonfile import BadFile
-from mishkah.lock import CantServe, locked
-from mishkah.plugins import BrokenPlugin
+from mishkah.lock import locked
 from mishkah.sqlite import Plan, StoreFile, back_up
 from mishkah.sqlite import restore as put_back
-from mishkah.watchdog import Watchdog
 
 branch_option = click.option("--branch", help="Of this branch only.")
 module_option = click.option("--module", help="Of this module only.")
-
-
-@contextlib.contextmanager
-def trouble() -> Iterator[None]:
-    """Say what went wrong, and end with exit code 1."""
-    try:
-        yield
-    except BadFile as bad:
-        tell(bad.findings, as_json=False)
-    except (
-        JournalDamaged, JournalFailed, CantServe, BrokenPlugin, OSError, LookupError,
-    ) as error:  # fmt: skip
-        click.echo(str(error.args[0] if isinstance(error, LookupError) else error), err=True)
-    else:
-        return
-    raise SystemExit(FINDINGS)
-
-
-def load_catalog(data: Path) -> Catalog:
-    """Return the installation in *data*, or end where there is none. Raises what `trouble` says."""
-    return read_catalog(existing(data), Watchdog())
 
 
 def _schema(catalog: Catalog, store: StoreId) -> Schema:

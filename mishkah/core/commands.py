@@ -72,6 +72,8 @@ def decode(message: str | bytes) -> Write:
     except (msgspec.MsgspecError, UnicodeError, ValueError):
         # msgspec's own words repeat the input; ValueError is a number of too many digits.
         raise BadMessage(_why(message)) from None
+    if message.count("[") + message.count("{") > 4 * MAX_DEPTH and _is_deep(command):
+        raise BadMessage(_TOO_DEEP)
     if command.ref is not None and not _is_ref(command.ref):
         raise BadMessage(_BAD_REF)
     if isinstance(command, Transaction):
@@ -93,7 +95,21 @@ def _check_ops(ops: list[Op]) -> None:
             raise BadMessage(text, (Detail(pointer("ops", i), "unknown", text),))
 
 
-_TOO_DEEP = Text(f"A message is nested at most {MAX_DEPTH} deep", "التداخل أعمق من المسموح")
+def _is_deep(command: Write) -> bool:
+    """Tell whether a value in *command* is nested deeper than any can be, without recursion."""
+    bodies = (getattr(op, body, None) for op in ops_of(command) for body in ("data", "changes"))
+    level: list[Any] = [body for body in bodies if body is not None]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
+
+
+_TOO_DEEP = Text(f"A value is nested at most {MAX_DEPTH} deep", "التداخل أعمق من المسموح")
 _BAD_REF = Text(
     f"A ref is text of 1-{MAX_NAME} bytes, or a whole number within 2^53",
     f"ref نص من 1 إلى {MAX_NAME} بايت أو عدد صحيح لا يتجاوز 2^53",

@@ -9,11 +9,14 @@ import msgspec
 
 from mishkah.core.errors import CONTROL
 from mishkah.core.ids import is_id
+from mishkah.core.patterns import compiled
 from mishkah.core.sequences import Rule
 from mishkah.core.shapes import ConfigFile
 
 DEFAULT_MAX_PATTERN_BRANCHES = 100
 MAX_PATH = 120
+STORE_FILE = "store.sqlite3"
+"""The name of a store's own file, which lies beside its live data."""
 
 
 class Branch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,9 +118,9 @@ def check_branches(config: Branches) -> Iterator[Problem]:
     for i, pattern in enumerate(config.patterns):
         at = f"$.patterns[{i}]"
         try:
-            re.compile(pattern.match)
-        except re.error as error:
-            yield f"{at}.match", f"this is no regular expression: {error}"
+            compiled(pattern.match)
+        except ValueError as error:
+            yield f"{at}.match", str(error)
         yield from _check_place(at, pattern.modules, pattern.timezone)
     yield from _check_place("$", config.defaults or ("ok",), config.timezone)
     default = config.default_branch
@@ -141,16 +144,35 @@ def _check_place(at: str, modules: tuple[str, ...], timezone: str | None) -> Ite
 
 def check_modules(config: Modules) -> Iterator[Problem]:
     for name, module in config.modules.items():
+        at = f"$.modules.{name}"
         if not is_id(name):
-            yield f"$.modules.{name}", "this can't name a module: 1-64 of a-z 0-9 _ . : -"
-        for key, path in (
-            ("schemaPath", module.schema_path),
-            ("seedPath", module.seed_path),
-            ("livePath", module.live_path),
-            ("historyPath", module.history_path),
-        ):
-            steps = path.replace("\\", "/").split("/")
-            if {"", ".", ".."} & set(steps) or ":" in path or CONTROL.search(path):
-                yield f"$.modules.{name}.{key}", "this path leaves the module's folder"
-            elif len(path) > MAX_PATH:
-                yield f"$.modules.{name}.{key}", f"a path has at most {MAX_PATH} characters"
+            yield at, "this can't name a module: 1-64 of a-z 0-9 _ . : -"
+        paths = {
+            "schemaPath": module.schema_path,
+            "seedPath": module.seed_path,
+            "livePath": module.live_path,
+            "historyPath": module.history_path,
+        }
+        problems = [(f"{at}.{key}", why) for key, path in paths.items() for why in _path(path)]
+        yield from problems or ((f"{at}.{key}", why) for key, why in _collisions(paths))
+
+
+def _path(path: str) -> Iterator[str]:
+    steps = path.replace("\\", "/").split("/")
+    if {"", ".", ".."} & set(steps) or ":" in path or CONTROL.search(path):
+        yield "this path leaves the module's folder"
+    elif len(path) > MAX_PATH:
+        yield f"a path has at most {MAX_PATH} characters"
+
+
+def _collisions(paths: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Find paths of one module that can't be told apart, or that lie below a file."""
+    folder = paths["livePath"].rpartition("/")[0]
+    store = f"{folder}/{STORE_FILE}" if folder else STORE_FILE
+    for key, path in paths.items():
+        if path == store or path.startswith(f"{store}-"):
+            yield key, f"the store itself lies in {store}"
+        for other, file in paths.items():
+            below = path.startswith(f"{file}/") and other != "historyPath"
+            if key != other and (path == file or below):
+                yield key, f"this is {'below' if below else 'the same as'} {other}"

@@ -1,11 +1,11 @@
 """The guide's schema format: decoded JSON in, a `Schema` or everything that is wrong out."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
+from mishkah.core.patterns import compiled
 from mishkah.core.rules import Limits, Reference
 from mishkah.core.schema import Field, Index, Schema, Table
 from mishkah.core.shapes import ConfigFile
@@ -154,7 +154,7 @@ def limits_of(rules: FieldRules) -> Limits:
         max_length=rules.max_length,
         lowest=None if rules.min is None else rules.read(rules.min),
         highest=None if rules.max is None else rules.read(rules.max),
-        pattern=None if rules.pattern is None else re.compile(rules.pattern),
+        pattern=None if rules.pattern is None else compiled(rules.pattern),
         shape=None
         if rules.shape is None
         else {key: need == REQUIRED for key, need in rules.shape.items()},

@@ -15,6 +15,7 @@ from mishkah.core.definition import (
     limits_of,
     make_schema,
 )
+from mishkah.core.patterns import compiled
 from mishkah.core.rules import CASCADE, RESTRICT, SET_NULL
 from mishkah.core.schema import Schema
 from mishkah.core.shapes import Misfit, fit
@@ -118,9 +119,9 @@ def _check_limits(path: str, rules: FieldRules) -> Problems:
         yield SchemaProblem(f"{path}.maxLength", "this is a number of characters, 1 or more")
     if rules.pattern is not None:
         try:
-            re.compile(rules.pattern)
-        except re.error as error:
-            yield SchemaProblem(f"{path}.pattern", f"this is no regular expression: {error}")
+            compiled(rules.pattern)
+        except ValueError as error:
+            yield SchemaProblem(f"{path}.pattern", str(error))
     for key, need in (rules.shape or {}).items():
         if need not in (REQUIRED, OPTIONAL):
             yield SchemaProblem(f"{path}.shape.{key}", f"this is {REQUIRED} or {OPTIONAL}")

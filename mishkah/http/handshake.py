@@ -17,6 +17,7 @@ import msgspec
 MAX_HEAD = 16 * 1024
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
 _REASONS = {
     400: b"Bad Request",
     403: b"Forbidden",
@@ -105,6 +106,12 @@ def _is_address(name: str) -> bool:
     return True
 
 
+def is_origin(text: str) -> bool:
+    """Tell whether browsers may send *text* as an origin (RFC 6454, 6.1); apps have own schemes."""
+    scheme, mark, host = text.partition("://")
+    return text == "null" or bool(mark and _SCHEME.fullmatch(scheme) and _HOST.fullmatch(host))
+
+
 def _origin_host(origin: str) -> str | None:
     """Return ``host[:port]`` of an origin (RFC 6454, 7), or None where it has none."""
     try:
@@ -173,6 +180,8 @@ def _is_key(text: str) -> bool:
 def _query(target: str) -> list[tuple[str, str]]:
     """Return the query of *target*; an empty value is kept, since it is not the same as none."""
     try:
-        return parse_qsl(urlsplit(target).query, keep_blank_values=True, max_num_fields=50)
+        return parse_qsl(
+            urlsplit(target).query, keep_blank_values=True, max_num_fields=50, errors="strict"
+        )
     except ValueError as error:
         raise Turned(400, "The query can't be read.") from error

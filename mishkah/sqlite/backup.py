@@ -29,8 +29,12 @@ def back_up(source: Path, target: Path, schema: Schema) -> int:
         _copy(source, draft)
         seq = verified(draft, schema)
         draft.rename(target)
+    except apsw.NotADBError as error:
+        raise JournalDamaged(f"{source}: this is no store's file") from error
     except apsw.Error as error:
         raise JournalFailed(f"{source}: {error}") from error
+    except JournalDamaged as error:  # what is wrong with the copy is wrong with the source
+        raise JournalDamaged(str(error).replace(str(draft), str(source))) from error
     finally:
         for leftover in target.parent.glob(f"{draft.name}*"):
             leftover.unlink()

@@ -101,7 +101,7 @@ class StoreFile:
         """Return the state after the last commit, every line checked."""
         self._head = self._read(self._read_head)
         state = self._read(load_state, self._db, self._tables, self.schema, self._head)
-        with contextlib.suppress(apsw.FullError, apsw.IOError):  # it can wait for room
+        with contextlib.suppress(apsw.FullError, apsw.IOError, apsw.ReadOnlyError):  # it can wait
             # What a failed sync may have left only in the page cache goes to the main file, synced;
             # not before all is checked, lest evidence of damage be lost.
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

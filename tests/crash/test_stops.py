@@ -89,6 +89,24 @@ def test_a_stop_answers_all_that_it_does(
     figures[f"answered of {count} sent before a stop"] = len(answers)
 
 
+def test_an_impatient_operator_does_not_cut_a_stop_short(
+    install: Callable[..., Path], serve: Callable[..., Any], look: Callable[..., Any]
+) -> None:
+    server = serve(data := install())
+    with server.client(branch="shop", module="m", client="till") as client:
+        client.snapshot()
+        for i in range(300):
+            client.send({"type": "INSERT", "table": "bill", "data": {"total": i}, "ref": i})
+        while server.process.poll() is None:
+            server.process.send_signal(random.choice([signal.SIGTERM, signal.SIGINT]))
+            time.sleep(0.01)
+        answers, code = _answers_to_the_end(client)
+    assert (server.process.returncode, code) == (0, 1001)
+    assert "Traceback" not in server.said
+    kept = [entry for entry in look(data).check().entries if entry.client == "till"]
+    assert [entry.seq for entry in kept] == [answer["seq"] for answer in answers]
+
+
 def _answers_to_the_end(client: Any) -> tuple[list[dict[str, Any]], int | None]:
     answers: list[dict[str, Any]] = []
     try:

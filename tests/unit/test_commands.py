@@ -203,6 +203,22 @@ def test_deep_nesting_says_so() -> None:
     assert "nested" in refused.value.said.en
 
 
+@pytest.mark.parametrize("depth", [33, 100, 400, 900])
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_that_json_still_reads_is_refused_before_it_is_hashed(
+    depth: int, start: str, end: str
+) -> None:
+    deep = start * depth + "1" + end * depth
+    with pytest.raises(BadMessage) as refused:
+        decode(insert(f"[{','.join([deep] * 5)}]"))
+    assert "nested" in refused.value.said.en
+
+
+def test_the_deepest_json_value_is_taken_among_many() -> None:
+    deep = "[" * 31 + "]" * 31
+    digest(decode(insert("[" + ",".join([deep] * 20) + "]")))
+
+
 def test_a_transaction_has_a_largest_size() -> None:
     assert isinstance(decode(json.dumps({"type": "TRANSACTION", "ops": [DELETE] * MAX_OPS})), Write)
     with pytest.raises(TooLarge):

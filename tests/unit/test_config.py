@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,45 @@ def test_broken_json_is_found_at_its_place(content: bytes, place: str, words: st
     finding = found(content)
     assert finding.path.startswith(place)
     assert words in finding.message
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder"])
+def test_what_is_no_file_is_named_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.json"
+    if kind == "link":
+        path.symlink_to(tmp_path / "nowhere")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(BadFile, match=r"x.json: \$: this"):
+        read_bytes(path, "x.json")
+    assert read_bytes(tmp_path / "other.json", "other.json") is None
+
+
+@pytest.mark.parametrize("pattern", ["a{99999999999}", "(" * 5000 + ")" * 5000, "(", "[a"])
+def test_a_pattern_that_is_none_is_found(pattern: str) -> None:
+    config = branches(patterns=[{"match": pattern, "modules": ["m"]}])
+    assert [path for path, _ in check_branches(config)] == ["$.patterns[0].match"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "found"),
+    [
+        ({"livePath": "live/store.sqlite3"}, ["livePath"]),
+        ({"livePath": "live/store.sqlite3-wal"}, ["livePath"]),
+        ({"livePath": "data.json", "historyPath": "store.sqlite3"}, ["historyPath"]),
+        ({"seedPath": "live/store.sqlite3-shm"}, ["seedPath"]),
+        ({"seedPath": "live/data.json"}, ["seedPath", "livePath"]),
+        ({"schemaPath": "live/data.json/x"}, ["schemaPath"]),
+        ({"historyPath": "seeds/initial.json"}, ["seedPath", "historyPath"]),
+        ({"historyPath": "live"}, []),
+        ({"seedPath": "history/seeds.json"}, []),
+    ],
+)
+def test_the_paths_of_a_module_are_told_apart(paths: dict[str, str], found: list[str]) -> None:
+    modules = msgspec.convert({"modules": {"m": paths}}, Modules)
+    assert [path for path, _ in check_modules(modules)] == [f"$.modules.m.{key}" for key in found]
 
 
 def test_an_exponent_beyond_decimals_own_is_found() -> None:

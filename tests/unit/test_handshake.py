@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mishkah.http.handshake import Guests, Turned, Upgrade, read_upgrade
+from mishkah.http.handshake import Guests, Turned, Upgrade, is_origin, read_upgrade
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 HEADERS = {
@@ -187,6 +187,23 @@ def test_the_query_is_decoded_and_an_empty_value_is_a_value(
     target: str, query: list[tuple[str, str]]
 ) -> None:
     assert read_upgrade(head(target), GUESTS).query == tuple(query)
+
+
+def test_a_query_that_is_not_utf8_is_no_name_of_anybody() -> None:
+    assert turned(head("/?client=%ff")).status == 400
+
+
+@pytest.mark.parametrize(
+    "origin", ["null", "https://shop.example", "http://[::1]:8080", "capacitor://localhost"]
+)
+def test_an_origin_that_browsers_send_may_be_allowed(origin: str) -> None:
+    assert is_origin(origin)
+    assert read_upgrade(head(Origin=origin), Guests(origins=frozenset({origin})))
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "https://", "https://a/", "https://a b", "://a"])
+def test_what_no_browser_sends_is_no_origin(text: str) -> None:
+    assert not is_origin(text)
 
 
 def test_a_parameter_that_is_given_twice_is_empty_and_so_no_name() -> None:

@@ -1,0 +1,43 @@
+"""Opening what a command works on, and saying what went wrong."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import rich_click as click
+
+from mishkah.catalog import Catalog
+from mishkah.checking import read_catalog
+from mishkah.cli.common import FINDINGS, existing, tell
+from mishkah.journal import JournalDamaged, JournalFailed
+from mishkah.jsonfile import BadFile
+from mishkah.lock import CantServe
+from mishkah.plugins import BrokenPlugin
+from mishkah.watchdog import Watchdog
+
+
+@contextlib.contextmanager
+def trouble() -> Iterator[None]:
+    """Say what went wrong, and end with exit code 1."""
+    try:
+        yield
+    except BadFile as bad:
+        tell(bad.findings, as_json=False)
+    except (
+        JournalDamaged, JournalFailed, CantServe, BrokenPlugin, OSError, LookupError,
+    ) as error:  # fmt: skip
+        click.echo(_said(error), err=True)
+    else:
+        return
+    raise SystemExit(FINDINGS)
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error.args[0] if isinstance(error, LookupError) else error)
+
+
+def load_catalog(data: Path) -> Catalog:
+    """Return the installation in *data*, or end where there is none. Raises what `trouble` says."""
+    return read_catalog(existing(data), Watchdog())
