@@ -15,6 +15,7 @@ from mishkah.core.config import (
     SequenceRules,
     check_branches,
     check_modules,
+    check_version,
 )
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId, folder_name, from_folder_name, is_id
@@ -43,8 +44,11 @@ class Catalog:
         problems = [
             Finding(file, path, message)
             for file, found in (
+                (BRANCHES, check_version(self.branches)),
                 (BRANCHES, check_branches(self.branches)),
+                (MODULES, check_version(self.modules)),
                 (MODULES, check_modules(self.modules)),
+                (SEQUENCES, check_version(self.sequences)),
             )
             for path, message in found
         ]

@@ -23,6 +23,8 @@ def trouble() -> Iterator[None]:
         yield
     except BadFile as bad:
         tell(bad.findings, as_json=False)
+    except BrokenPipeError:
+        raise  # whoever reads our stdout has enough
     except (
         JournalDamaged, JournalFailed, CantServe, BrokenPlugin, OSError, LookupError,
     ) as error:  # fmt: skip

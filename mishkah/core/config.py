@@ -109,6 +109,11 @@ Problem = tuple[str, str]
 """(path, message)"""
 
 
+def check_version(config: Branches | Modules | SequenceRules) -> Iterator[Problem]:
+    if config.version != 1:
+        yield "$.version", f"version {config.version} is not known; this is 1"
+
+
 def check_branches(config: Branches) -> Iterator[Problem]:
     for name, branch in config.branches.items():
         at = f"$.branches.{name}"

@@ -47,7 +47,7 @@ MakeFormat = Callable[["Rule", str], SequenceFormat]
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule of `sequence-rules.json`.
 
-    `padding`, `delimiter` and `suffix` are the older way to say a format.
+    `padding`, `delimiter` and `suffix` are the older way to say a format; `format` wins.
     """
 
     prefix: str = ""
@@ -63,8 +63,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.format:
             return self.format
         width = f":0{self.padding}d" if self.padding else ""
-        literal = self.suffix.replace("{", "").replace("}", "")
-        return "{prefix}" + self.delimiter + "{number" + width + "}" + literal
+        return "{prefix}" + self.delimiter + "{number" + width + "}" + self.suffix
 
 
 class Template:
@@ -187,6 +186,8 @@ def make_sequence(
         raise ValueError("start is a whole number, 0 or more")
     if not 0 <= rule.padding <= 16:
         raise ValueError("padding is 0 to 16")
+    if set("{}") & set(rule.delimiter + rule.suffix):
+        raise ValueError("delimiter and suffix are literal texts, without braces")
     if len(rule.template) > 120:
         raise ValueError("a format has at most 120 characters")
     make = formats.get(rule.format)

@@ -106,6 +106,17 @@ def test_a_rule_that_fits_no_field_is_named(install: Install, rules: Any, place:
     assert complaints(install(rules=rules)) == [("sequence-rules.json", f"$.defaults.m.{place}")]
 
 
+def test_a_version_that_is_not_known_is_named(install: Install) -> None:
+    data = install()
+    write_json(
+        data / "branches.config.json", {"version": 2, "branches": {"shop": {"modules": ["m"]}}}
+    )
+    write_json(data / "modules.json", {"version": 0, "modules": {}})
+    write_json(data / "sequence-rules.json", {"version": 3})
+    files = ["branches.config.json", "modules.json", "sequence-rules.json"]
+    assert complaints(data) == [(file, "$.version") for file in files]
+
+
 def test_a_branchs_own_rule_is_named_as_its_own(install: Install) -> None:
     data = install()
     own = {"t": {"code": {"format": "x"}}}

@@ -30,7 +30,7 @@ def sequence(branch: str = "dar", formats: Any = None, **rule: Any) -> Sequence:
         ({"format": "{number}{yyyy}"}, "72025"),
         ({"format": "{prefix}.{number}", "prefix": "a{b}.*"}, "a{b}.*.7"),
         ({"prefix": "PAY", "delimiter": "-", "padding": 4}, "PAY-0007"),
-        ({"prefix": "P", "suffix": "-{X}"}, "P7-X"),
+        ({"prefix": "P", "suffix": "-X"}, "P7-X"),
         ({}, "7"),
     ],
 )
@@ -59,6 +59,8 @@ def test_a_rule_writes_its_numbers_like_this(rule: dict[str, Any], text: str) ->
         ({"reset": "weekly"}, "reset is one of"),
         ({"start": -1}, "start is a whole number"),
         ({"start": 2**53 + 1}, "start is a whole number"),
+        ({"suffix": "-{X}"}, "without braces"),
+        ({"delimiter": "{yyyy}"}, "without braces"),
         ({"padding": 17}, "padding is 0 to 16"),
         ({"padding": -1}, "padding is 0 to 16"),
         ({"reset": "year", "format": "{number}"}, "does not show the year"),
