@@ -12,7 +12,7 @@ from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.oldvalues import read_row
 from mishkah.core.schema import Schema
-from mishkah.core.shapes import ConfigFile, fit
+from mishkah.core.shapes import ConfigFile, Misfit, fit
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 
@@ -62,7 +62,12 @@ def _is_flat(raw: object, schema: Schema) -> bool:
 
 
 def _rows_of(raw: Any, schema: Schema) -> dict[str, Any]:
-    return {key: rows for key, rows in raw.items() if key in schema.tables or key not in _ABOUT}
+    """Return the tables of a flat file. Without this check any list would make it one."""
+    tables = {key: rows for key, rows in raw.items() if key in schema.tables or key not in _ABOUT}
+    for name in tables:
+        if name not in schema.tables:
+            raise Misfit(f"$.{name}", f"there is no table {name}")
+    return tables
 
 
 def _read_row(row: dict[str, Any], table: str, schema: Schema) -> dict[str, Any]:

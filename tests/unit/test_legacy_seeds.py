@@ -46,7 +46,7 @@ def test_flat_seeds_go_with_the_guides_schemas_too_and_their_values_are_left_alo
     [
         ([], "$"), ({}, "$"), ({"version": 1}, "$"), ({"tables": []}, "$.tables"),
         ({"goods": [], "shelf": 7}, "$.shelf"), ({"goods": [7]}, "$.goods[0]"),
-        ({"goods": [], "x": None}, "$.x"),
+        ({"goods": [], "x": None}, "$.x"), ({"events": []}, "$.events"),
     ],
 )  # fmt: skip
 def test_what_is_no_seeds_file_has_its_place(raw: Any, path: str) -> None:
