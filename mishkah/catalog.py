@@ -20,11 +20,11 @@ from mishkah.core.config import (
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId, folder_name, from_folder_name, is_id
 from mishkah.core.schema import Schema, with_unique
-from mishkah.core.seeding import Live, Recipe, Seeded, Seeds
+from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
-from mishkah.jsonfile import BadFile, parse_json, read_bytes, shape
+from mishkah.jsonfile import BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
 
 BRANCHES = "branches.config.json"
@@ -123,7 +123,7 @@ class Catalog:
 
     def recipe(self, store: StoreId) -> Recipe:
         """Return what opens *store*, or raise BadFile with everything that is wrong with it."""
-        schema = self._schema(store)
+        file, schema = self._schema(store)
         findings: list[Finding] = []
         sequences = list(self._sequences(store, schema, findings))
         validators = self.plugins.validators.get(store.module, {})
@@ -150,7 +150,12 @@ class Catalog:
             validators=validators,
             zone=self.branches.zone_of(store.branch),
         )
-        return Recipe(id=store, rules=rules, fill=lambda seeded: self._fill(store, seeded))
+        return Recipe(
+            id=store,
+            rules=rules,
+            notes=tuple(Finding(file, n.path, n.message, note=True) for n in schema.notes),
+            fill=lambda seeded: self._fill(store, schema, seeded),
+        )
 
     def _content(self, store: StoreId, path: str) -> tuple[str, bytes] | None:
         """Return (name, content) of a module's file: the branch's, or else the package's."""
@@ -165,7 +170,8 @@ class Catalog:
             return f"{store.module} (package): {path}", packaged.read_bytes()
         return None
 
-    def _schema(self, store: StoreId) -> Schema:
+    def _schema(self, store: StoreId) -> tuple[str, Schema]:
+        """Return the name of the file that has the schema, and the schema."""
         path = self.module(store.module).schema_path
         found = self._content(store, path)
         if found is None:
@@ -177,7 +183,7 @@ class Catalog:
             if schema is None:
                 raise BadFile(*(Finding(file, p.path, p.message) for p in problems))
             self._schemas[store.module, content] = schema
-        return self._schemas[store.module, content]
+        return file, self._schemas[store.module, content]
 
     def _sequences(
         self, store: StoreId, schema: Schema, findings: list[Finding]
@@ -209,12 +215,13 @@ class Catalog:
                 except ValueError as error:
                     findings.append(Finding(SEQUENCES, at, str(error)))
 
-    def _fill(self, store: StoreId, seeded: Seeded) -> None:
+    def _fill(self, store: StoreId, schema: Schema, seeded: Seeded) -> None:
         """Put the seeds, then the live events, into a new store."""
         module = self.module(store.module)
         try:
             if seeds := self._content(store, module.seed_path):
-                seeded.seed(seeds[0], shape(seeds[0], parse_json(*seeds), Seeds))
+                with placing(seeds[0]):
+                    seeded.insert(seeds[0], read_seeds(parse_json(*seeds), schema))
             if live := self._content(store, module.live_path):
                 seeded.replay(live[0], shape(live[0], parse_json(*live), Live))
         except BadFile as bad:

@@ -28,7 +28,11 @@ def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
 
 
 def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Finding]:
-    """Return what is wrong with the *stores* (all that are listed) and with the rules."""
+    """Return what is wrong with the *stores* (all that are listed) and with the rules.
+
+    Notes come after what is wrong: `mistakes` leaves them out.
+    """
+    notes: list[Finding] = []
     findings: list[Finding] = []
     for store in catalog.listed if stores is None else stores:
         try:
@@ -39,9 +43,15 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
             seeded = Seeded(recipe.rules, datetime.now(UTC))
             recipe.fill(seeded)
             findings += seeded.findings
+            notes += recipe.notes
     if stores is None:
         findings += _unused_rules(catalog)
-    return list(dict.fromkeys(findings))
+    return list(dict.fromkeys([*findings, *notes]))
+
+
+def mistakes(findings: Iterable[Finding]) -> list[Finding]:
+    """Return what hinders: all of *findings* but the notes."""
+    return [finding for finding in findings if not finding.note]
 
 
 def _unused_rules(catalog: Catalog) -> Iterable[Finding]:

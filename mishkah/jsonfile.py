@@ -2,6 +2,8 @@
 
 import json
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -18,7 +20,7 @@ class BadFile(Exception):
 
     def __init__(self, *findings: Finding) -> None:
         self.findings = findings
-        super().__init__("; ".join(f"{f.file}: {f.path}: {f.message}" for f in findings))
+        super().__init__("; ".join(map(str, findings)))
 
 
 def parse_json(file: str, content: bytes) -> object:
@@ -65,8 +67,15 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def shape(file: str, raw: object, kind: type[T]) -> T:
     """Return *raw*, decoded JSON, as a value of *kind*, or raise BadFile with the place."""
-    try:
+    with placing(file):
         return fit(raw, kind)
+
+
+@contextmanager
+def placing(file: str) -> Iterator[None]:
+    """Turn what does not fit into BadFile: *file* is where it stands."""
+    try:
+        yield
     except Misfit as misfit:
         raise BadFile(Finding(file, misfit.path, misfit.message)) from misfit
 

@@ -31,7 +31,7 @@ class BadSeeds(Exception):
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = findings
-        super().__init__("; ".join(f"{f.file}: {f.path}: {f.message}" for f in findings[:3]))
+        super().__init__("; ".join(map(str, findings[:3])))
 
 
 class Keeper:

@@ -5,7 +5,7 @@ from pathlib import Path
 import rich_click as click
 
 from mishkah.checking import check as check_catalog
-from mishkah.checking import check_files, check_stores, read_catalog
+from mishkah.checking import check_files, check_stores, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, tell
 from mishkah.core.errors import Finding
 from mishkah.jsonfile import BadFile
@@ -21,11 +21,12 @@ from mishkah.watchdog import Watchdog
 def check(data: Path, stores: bool, as_json: bool) -> None:
     """Check schemas, seeds, sequence rules and plugins; exit 1 on findings.
 
-    Each finding names the file, the path in it and what is wrong.
+    Each finding names the file, the path in it and what is wrong. A note says what a schema asks
+    for and is not enforced; it is told, and hinders nothing.
     """
     findings = _findings(existing(data), stores)
     tell(findings, as_json=as_json)
-    if findings:
+    if mistakes(findings):
         raise SystemExit(FINDINGS)
     if not as_json:
         click.echo("Nothing is wrong.", err=True)
@@ -37,8 +38,8 @@ def _findings(data: Path, stores: bool) -> list[Finding]:
     try:
         with watchdog.watching():
             catalog = read_catalog(data, watchdog)
-            findings = [*check_catalog(catalog), *check_files(catalog)]
-            return findings or (check_stores(catalog) if stores else [])
+            found = [*check_catalog(catalog), *check_files(catalog)]
+            return found if mistakes(found) or not stores else [*check_stores(catalog), *found]
     except BadFile as bad:
         return list(bad.findings)
     except BrokenPlugin as broken:

@@ -38,12 +38,12 @@ def existing(data: Path) -> Path:
 
 
 def tell(findings: Iterable[Finding], *, as_json: bool) -> None:
-    """Print findings: a line each on stderr, or as JSON on stdout."""
+    """Print findings and notes: a line each on stderr, or as JSON on stdout."""
     if as_json:
         click.echo(msgspec.json.encode({"findings": list(findings)}).decode())
         return
     for finding in findings:
-        click.echo(printable(f"{finding.file}: {finding.path}: {finding.message}"), err=True)
+        click.echo(printable(f"{'note: ' * finding.note}{finding}"), err=True)
 
 
 def printable(text: str) -> str:

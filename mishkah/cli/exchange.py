@@ -14,9 +14,9 @@ from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
-from mishkah.core.seeding import Live, Seeded, Seeds
+from mishkah.core.seeding import Live, Seeded, read_seeds
 from mishkah.core.values import stamp
-from mishkah.jsonfile import BadFile, parse_json, shape
+from mishkah.jsonfile import BadFile, parse_json, placing, shape
 from mishkah.lock import locked
 from mishkah.sqlite import StoreFile, read_state
 
@@ -126,12 +126,8 @@ def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None
         if isinstance(raw, dict) and "events" in raw:
             filling.replay(name, shape(name, raw, Live))
             return
-        seeds = shape(name, raw, Seeds)
-        lines = [
-            (f"$.tables.{each}[{i}]", each, row)
-            for each, rows in seeds.tables.items()
-            for i, row in enumerate(rows)
-        ]
+        with placing(name):
+            lines = read_seeds(raw, filling.state.schema)
     else:
         lines = list(_lines(filling, name, content, file.suffix, table))
     groups = [[line] for line in lines] if partial else [lines]

@@ -26,7 +26,7 @@ def new() -> None:
 @json_option
 def module(name: str, branch: str, data: Path, as_json: bool) -> None:
     """Make the module NAME: folders, schema, seeds, configuration and a sequence rule."""
-    from mishkah.checking import check, read_catalog
+    from mishkah.checking import check, mistakes, read_catalog
     from mishkah.core.ids import StoreId
     from mishkah.jsonfile import BadFile
     from mishkah.plugins import BrokenPlugin, collect, installed
@@ -36,7 +36,7 @@ def module(name: str, branch: str, data: Path, as_json: bool) -> None:
     at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
         made = new_module(data, branch, name, collect(installed(), [], Watchdog()), at)
-        findings = check(read_catalog(data, Watchdog()), [StoreId(branch, name)])
+        findings = mistakes(check(read_catalog(data, Watchdog()), [StoreId(branch, name)]))
     except BadFile as bad:
         findings = list(bad.findings)
     except (Refusal, BrokenPlugin, OSError, UnicodeError) as error:

@@ -1,5 +1,6 @@
 """`mishkah-trio serve`: the main job."""
 
+import logging
 import math
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import trio
 from mishkah.app import Settings
 from mishkah.app import serve as run
 from mishkah.catalog import Catalog
-from mishkah.checking import check, read_catalog
+from mishkah.checking import check, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
 from mishkah.house import House
@@ -20,6 +21,8 @@ from mishkah.jsonfile import BadFile
 from mishkah.lock import CantServe
 from mishkah.plugins import BrokenPlugin
 from mishkah.watchdog import Watchdog
+
+log = logging.getLogger(__name__)
 
 
 def _finite(context: click.Context, param: click.Parameter, seconds: float) -> float:
@@ -83,8 +86,9 @@ def _catalog(data: Path, watchdog: Watchdog) -> Catalog:
     """Return what is to be served, or say what is wrong with it and end."""
     try:
         catalog = read_catalog(data, watchdog)
-        if findings := check(catalog):
-            raise BadFile(*findings)
+        findings = check(catalog)
+        if wrong := mistakes(findings):
+            raise BadFile(*wrong)
     except BadFile as bad:
         tell(bad.findings, as_json=False)
         click.echo("Nothing is served until this is right; see mishkah-trio check.", err=True)
@@ -92,6 +96,8 @@ def _catalog(data: Path, watchdog: Watchdog) -> Catalog:
     except BrokenPlugin as broken:
         click.echo(f"{broken}\nNothing is served until it is mended or uninstalled.", err=True)
         raise SystemExit(FINDINGS) from None
+    for note in findings:
+        log.warning("%s", note)
     return catalog
 
 

@@ -19,11 +19,6 @@ OPTIONAL = "optional"
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-class SchemaProblem(msgspec.Struct, frozen=True):
-    path: str
-    message: str
-
-
 class FieldRules(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     """The keys of one field's definition, as the guide writes them, and ours."""
 

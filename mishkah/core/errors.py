@@ -154,9 +154,16 @@ def _sentence(said: object) -> str:
     return CONTROL.sub(" ", str(said)[:MAX_SENTENCE])
 
 
-class Finding(msgspec.Struct, frozen=True):
-    """Something wrong in a file that an operator or a plugin's author wrote."""
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something wrong in a file that an operator or a plugin's author wrote.
+
+    A *note* is worth knowing and hinders nothing.
+    """
 
     file: str
     path: str
     message: str
+    note: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.path}: {self.message}"

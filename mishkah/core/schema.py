@@ -30,6 +30,13 @@ Key = tuple[Any, ...]
 """The values of an index's fields in one row."""
 
 
+class SchemaProblem(msgspec.Struct, frozen=True):
+    """What is wrong at *path* of a definition, or what of it is not enforced."""
+
+    path: str
+    message: str
+
+
 class Field(msgspec.Struct, frozen=True, kw_only=True):
     """One field. *default_now* and *update_now* fill it with the moment of the command."""
 
@@ -201,6 +208,10 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     description: Any = None
     source: bytes = b""
     """The definition as it was read: what a later version is compared with."""
+    columns: Mapping[str, Mapping[str, str]] | None = None
+    """Of the older list format: for each table, the column's name → the field's."""
+    notes: tuple[SchemaProblem, ...] = ()
+    """What the definition asks for and is not enforced."""
 
 
 def with_unique(schema: Schema, needed: Mapping[str, set[str]]) -> Schema:

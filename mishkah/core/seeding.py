@@ -10,7 +10,9 @@ from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
-from mishkah.core.shapes import ConfigFile
+from mishkah.core.legacy.values import read_row
+from mishkah.core.schema import Schema
+from mishkah.core.shapes import ConfigFile, Misfit, fit
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 
@@ -21,6 +23,58 @@ class Seeds(ConfigFile, frozen=True, kw_only=True):
     tables: dict[str, list[dict[str, Any]]]
     version: int = 1
     meta: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+_Tables = dict[str, list[dict[str, Any]]]
+Line = tuple[str, str, dict[str, Any]]
+"""A row to insert: its place in the file, its table, and the row."""
+
+
+def read_seeds(raw: object, schema: Schema) -> list[Line]:
+    """Return the rows of a seeds file: of `Seeds`, or flat, as the older list format has them.
+
+    Raises `Misfit`.
+    """
+    if _is_flat(raw, schema):
+        lines = _lines("$", fit(_rows_of(raw, schema), _Tables))
+    else:
+        lines = _lines("$.tables", fit(raw, Seeds).tables)
+    return [(place, table, _read_row(row, table, schema)) for place, table, row in lines]
+
+
+def _lines(at: str, tables: _Tables) -> list[Line]:
+    return [
+        (f"{at}.{table}[{i}]", table, row)
+        for table, rows in tables.items()
+        for i, row in enumerate(rows)
+    ]
+
+
+_ABOUT = ("version", "meta", "$schema")
+"""Keys of a flat file that are no tables, unless the schema says so."""
+
+
+def _is_flat(raw: object, schema: Schema) -> bool:
+    """Tell whether tables stand at the top of the file, each with a list of rows."""
+    if not isinstance(raw, dict) or ("tables" in raw and "tables" not in schema.tables):
+        return False
+    return any(isinstance(value, list) for value in raw.values())
+
+
+def _rows_of(raw: Any, schema: Schema) -> dict[str, Any]:
+    """Return the tables of a flat file. Without this check any list would make it one."""
+    tables = {key: rows for key, rows in raw.items() if key in schema.tables or key not in _ABOUT}
+    for name in tables:
+        if name not in schema.tables:
+            raise Misfit(f"$.{name}", f"there is no table {name}")
+    return tables
+
+
+def _read_row(row: dict[str, Any], table: str, schema: Schema) -> dict[str, Any]:
+    if schema.columns is None or table not in schema.tables:
+        return row
+    types = {field.name: field.type for field in schema.tables[table].fields.values()}
+    return read_row(row, schema.columns[table], types)
 
 
 class Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,17 +112,10 @@ class Seeded:
 
     def seed(self, file: str, seeds: Seeds) -> None:
         """Insert every row of *seeds* as one commit, or none where one is refused."""
-        self.insert(
-            file,
-            [
-                (f"$.tables.{table}[{i}]", table, row)
-                for table, rows in seeds.tables.items()
-                for i, row in enumerate(rows)
-            ],
-        )
+        self.insert(file, _lines("$.tables", seeds.tables))
 
-    def insert(self, file: str, lines: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
-        """Insert the *lines* (place, table, row) of *file* as one commit."""
+    def insert(self, file: str, lines: Sequence[Line]) -> None:
+        """Insert the *lines* of *file* as one commit."""
         if lines:
             ops: list[Op] = [Insert(table=table, data=row) for _, table, row in lines]
             self._commit(file, [place for place, _, _ in lines], Transaction(ops=ops))
@@ -127,5 +174,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     id: StoreId
     rules: Rules
+    notes: tuple[Finding, ...] = ()
+    """What the schema asks for and is not enforced."""
     fill: Callable[[Seeded], None] = lambda seeded: None
     """Puts a new store's seeds and events in."""

@@ -4,20 +4,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from mishkah.core.definition import (
     NOW,
     OPTIONAL,
     REQUIRED,
     Definition,
     FieldRules,
-    SchemaProblem,
     TableRules,
     limits_of,
     make_schema,
 )
+from mishkah.core.legacy.reading import Legacy, is_list_format, read_list_format
 from mishkah.core.patterns import compiled
 from mishkah.core.rules import CASCADE, RESTRICT, SET_NULL
-from mishkah.core.schema import Schema
+from mishkah.core.schema import Schema, SchemaProblem
 from mishkah.core.shapes import Misfit, fit
 from mishkah.core.values import READERS, Wrong
 
@@ -28,21 +30,33 @@ _ORDERED = ("integer", "decimal", "date", "timestamp")
 
 
 def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaProblem]]:
-    """Read the guide's schema format from decoded JSON.
+    """Read the guide's schema format, or the older list format, from decoded JSON.
 
     Returns the schema, or None with everything that is wrong, each with its path.
     """
+    old: Legacy | None = None
     try:
-        definition = fit(raw, Definition)
+        if is_list_format(raw):
+            old = read_list_format(raw)
+        definition = fit(raw, Definition) if old is None else old.definition
     except Misfit as misfit:
         return None, [SchemaProblem(misfit.path, misfit.message)]
     problems = list(_check(module, definition))
+    if old is not None:
+        placed = (SchemaProblem(old.place(p.path), p.message) for p in problems)
+        problems = [*old.problems, *placed]
     if not problems:
         try:
-            return make_schema(module, definition, raw), []
+            schema = make_schema(module, definition, raw)
         except UnicodeEncodeError:
             problems.append(SchemaProblem("$", "a text holds half a character, a lone surrogate"))
+        else:
+            return schema if old is None else _from_list(schema, old), []
     return None, problems
+
+
+def _from_list(schema: Schema, old: Legacy) -> Schema:
+    return msgspec.structs.replace(schema, columns=old.columns, notes=tuple(old.notes))
 
 
 def _check(module: str, definition: Definition) -> Problems:

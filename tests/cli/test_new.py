@@ -53,7 +53,7 @@ def test_what_can_not_be_made_changes_nothing(
 
 
 def test_a_folder_in_the_way_is_left_alone(run: Any, sample: Path) -> None:
-    (sample / "branches/dar/modules/stock").mkdir()
+    (sample / "branches/dar/modules/stock").mkdir(parents=True)
     before = texts(sample)
     run("new", "module", "stock", "--branch", "dar", "--data", sample, code=2)
     assert texts(sample) == before

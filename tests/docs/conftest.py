@@ -77,3 +77,8 @@ def plugins_page() -> Document:
 @pytest.fixture
 def operations() -> Document:
     return Document("docs/operations.md")
+
+
+@pytest.fixture
+def schemas_page() -> Document:
+    return Document("docs/schemas.md")

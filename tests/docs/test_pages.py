@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 import pytest
 
 from mishkah import hookspecs
 from mishkah.cli import main
 from mishkah.core import errors, frames
+from mishkah.core.legacy.keys import OldField, OldFile, OldIndex, OldReference, OldSchema, OldTable
+from mishkah.core.legacy.values import TYPES
+from mishkah.core.soundness import read_schema
 
 
 def test_json_examples_are_json(document: Any) -> None:
@@ -90,6 +94,27 @@ def test_every_hook_is_documented(plugins_page: Any) -> None:
     assert len(hooks) >= 3
     for hook in hooks:
         assert f"| `{hook}(" in plugins_page.text
+
+
+def test_every_key_and_type_of_the_older_list_format_is_documented(schemas_page: Any) -> None:
+    page = schemas_page.text.partition("## The older list format")[2]
+    rows = "\n".join(re.findall(r"^\|(.*)", page, re.MULTILINE))
+    parts = (OldFile, OldSchema, OldTable, OldField, OldReference, OldIndex)
+    keys = {field.encode_name for part in parts for field in msgspec.structs.fields(part)}
+    for word in (keys | set(TYPES)) - {"tables"}:
+        assert f"`{word}`" in rows, word
+    for kind in set(TYPES.values()):
+        words = re.search(rf"^ `{kind}` \|(.*)", rows, re.MULTILINE)
+        assert words
+        for word in re.findall(r"`(\w+)`", words[1]):
+            assert TYPES[word] == kind
+
+
+def test_the_older_schema_of_the_page_is_read_with_two_notes(schemas_page: Any) -> None:
+    schema, problems = read_schema("shop", json.loads(schemas_page.code("json")[-1]))
+    assert problems == []
+    assert schema is not None
+    assert [note.path for note in schema.notes] == ["$", "$.schema.tables"]
 
 
 def commands(command: click.Command, name: str) -> Iterator[tuple[str, click.Command]]:
