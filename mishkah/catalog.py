@@ -3,8 +3,9 @@
 A branch's own file wins over the package's, so that a module can also be data only.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from mishkah.core.config import (
@@ -167,8 +168,12 @@ class Catalog:
         package = self.plugins.modules.get(store.module)
         packaged = package.joinpath(*path.split("/")) if package is not None else None
         if packaged is not None and packaged.is_file():
-            return f"{store.module} (package): {path}", packaged.read_bytes()
+            return f"{store.module}{_PACKAGED}{path}", packaged.read_bytes()
         return None
+
+    def text(self, name: str) -> str | None:
+        """Return the text of the file that findings call *name*, None where there is none."""
+        return text_of(self.data, self.plugins.modules, name)
 
     def _schema(self, store: StoreId) -> tuple[str, Schema]:
         """Return the name of the file that has the schema, and the schema."""
@@ -226,3 +231,18 @@ class Catalog:
                 seeded.replay(live[0], shape(live[0], parse_json(*live), Live))
         except BadFile as bad:
             seeded.findings += bad.findings
+
+
+_PACKAGED = " (package): "
+
+
+def text_of(data: Path, packages: Mapping[str, Traversable], name: str) -> str | None:
+    """Return the text of a file of *data* or of a module's package, None where it has none."""
+    module, packaged, path = name.partition(_PACKAGED)
+    file: Path | Traversable = data / name
+    if packaged and module in packages:
+        file = packages[module].joinpath(*path.split("/"))
+    try:
+        return file.read_bytes().decode() if file.is_file() else None
+    except (OSError, UnicodeDecodeError):
+        return None

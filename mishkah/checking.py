@@ -1,17 +1,20 @@
 """Everything that `check` looks at: configuration, schemas, rules, seeds and plugins, unserved."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mishkah.catalog import SEQUENCES, Catalog
+import msgspec
+
+from mishkah.catalog import SEQUENCES, Catalog, text_of
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
 from mishkah.core.seeding import Seeded
 from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.jsonfile import BadFile
+from mishkah.jsonscan import lines_of
 from mishkah.lock import locked
 from mishkah.plugins import Plugins, collect, installed
 from mishkah.sqlite import StoreFile, verified
@@ -23,8 +26,22 @@ def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
 
     Raises BadFile or BrokenPlugin.
     """
-    named = Catalog(data, Plugins()).named_modules
+    try:
+        named = Catalog(data, Plugins()).named_modules
+    except BadFile as bad:
+        raise BadFile(*_located(bad.findings, lambda name: text_of(data, {}, name))) from bad
     return Catalog(data, collect(installed(), named, watchdog))
+
+
+def _located(findings: Iterable[Finding], text: Callable[[str], str | None]) -> Iterator[Finding]:
+    """Yield *findings*, each with its line where *text* knows its file."""
+    findings = list(findings)
+    paths: dict[str, dict[str, None]] = {}
+    for finding in findings:
+        paths.setdefault(finding.file, {})[finding.path] = None
+    lines = {file: lines_of(text(file) or "", each) for file, each in paths.items()}
+    for finding in findings:
+        yield msgspec.structs.replace(finding, line=lines[finding.file].get(finding.path, 0))
 
 
 def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Finding]:
@@ -46,7 +63,8 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
             notes += recipe.notes
     if stores is None:
         findings += _unused_rules(catalog)
-    return list(dict.fromkeys([*findings, *notes]))
+    found = dict.fromkeys([*findings, *notes])
+    return list(_located(found, catalog.text))
 
 
 def mistakes(findings: Iterable[Finding]) -> list[Finding]:

@@ -157,13 +157,15 @@ def _sentence(said: object) -> str:
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something wrong in a file that an operator or a plugin's author wrote.
 
-    A *note* is worth knowing and hinders nothing.
+    A *note* is worth knowing and hinders nothing. *line* is counted from 1; 0 is none.
     """
 
     file: str
     path: str
     message: str
     note: bool = False
+    line: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.path}: {self.message}"
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        return ": ".join(filter(None, (file, self.path, self.message)))

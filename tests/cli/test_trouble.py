@@ -44,6 +44,31 @@ def test_editor_names_a_folder_that_is_none(run: Any, tmp_path: Path) -> None:
     assert str(file) in run("editor", "--into", file, code=1).stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "words"),
+    [
+        ("branches.config.json", '"modules": ["gym"]', '"module": ["gym"]', "unknown field"),
+        ("sequence-rules.json", '"start": 1,', '"start": -1,', "start is a whole number"),
+        (
+            "branches/myapp/modules/mymodule/seeds/initial.json",
+            '"id": "',
+            '"id": "\\n',
+            "primary key",
+        ),
+    ],
+)
+def test_check_names_file_line_and_path(
+    run: Any, said: Any, sample: Path, file: str, old: str, new: str, words: str
+) -> None:
+    text = (sample / file).read_text("utf-8")
+    line = text[: text.index(old)].count("\n") + 1
+    (sample / file).write_text(text.replace(old, new, 1), "utf-8")
+    assert f"{file}:{line}: $." in run("check", "--data", sample, code=1).stderr
+    (finding, *_) = said("check", "--data", sample, code=1)["findings"]
+    assert (finding["file"], finding["line"]) == (file, line)
+    assert words in finding["message"]
+
+
 def test_check_finds_what_lies_in_a_stores_place(run: Any, sample: Path) -> None:
     place = sample / "branches/dar/modules/pos/live/store.sqlite3"
     place.mkdir(parents=True)
