@@ -1,4 +1,4 @@
-"""Bounded mail for each listener: what a store says never waits for who hears it."""
+"""Bounded mail for each client: what a store says never waits for who hears it."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import trio
 
-from mishkah.core.frames import TRY_AGAIN_LATER
+from mishkah.core.ids import StoreId
+from mishkah.core.views import View
 
 LIMIT = 8 * 2**20
-"""Bytes that may wait for one client, snapshots aside."""
+"""Bytes that may wait for one client, snapshots aside; then its views fall behind."""
 MAX_ANSWERS = 1000
 """Answers that may wait for one client before its next command is read."""
 MAX_ASKED = 2**20
@@ -18,60 +19,106 @@ CHUNK = 256 * 1024
 """Bytes that are sent in one go, unless one frame has more."""
 
 
+class Piece(NamedTuple):
+    """Whole frames of a view, which bring it to the commit *upto*."""
+
+    frames: bytes
+    upto: int
+
+
+class Listener:
+    """One subscription of one client: which view of a store, and how far it has been sent.
+
+    It is *live* while its store puts every commit into the outbox. One that is not live reads what
+    it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
+    """
+
+    def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
+        self.outbox = outbox
+        self.store = store
+        self.seed = seed
+        self.view: View | None = None
+        self.cursor = -1
+        self.live = False
+        self.asking = False
+        self.gone = False
+        outbox.listeners.append(self)
+
+
 class _Letter(NamedTuple):
-    frames: Iterable[bytes]
-    counted: int
-    answers: int
+    pieces: Iterable[bytes]
+    size: int = 0
+    answers: int = 0
+    listener: Listener | None = None
+    upto: int = 0
     alone: bool = False
+    more: bool = False
+
+
+class Mail(NamedTuple):
+    """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
+
+    They are *slow* where they could not take in time what came.
+    """
+
+    pieces: Iterable[bytes]
+    behind: Sequence[Listener] = ()
+    slow: bool = False
 
 
 class Outbox:
-    """The frames that wait for one client. Putting never blocks; a full box sends its owner away.
+    """What waits for one client. Putting never blocks; in a full box the views fall behind.
 
-    The session takes, the store puts. `received` counts the commands that the session has read;
+    The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
+        self.listeners: list[Listener] = []
+        self.closing: tuple[int, str] | None = None
+        self.gone = False
+        self.dismissed = False
+        self.arabic = False
+        self.received = 0
+        self.refused_upto = 0
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
         self._answers = 0
         self._asked = 0
+        self._behind: list[Listener] = []
+        self._departed = 0
         self._moved = trio.lowlevel.ParkingLot()
-        self.closing: tuple[int, str] | None = None
-        self.gone = False
-        self.dismissed = False
-        self.cut_off = trio.Event()
-        self.received = 0
-        self.refused_upto = 0
 
     @property
     def open(self) -> bool:
         """Whether anything that is put will still be sent."""
         return not self.gone and self.closing is None
 
-    def put(self, pieces: Sequence[bytes]) -> None:
-        """Queue whole frames of a view, or send away, to come back, a client too slow for them.
+    def put(self, listener: Listener, pieces: Sequence[Piece]) -> None:
+        """Queue what a store has just committed, or let all views of a slow client fall behind.
 
-        Too slow is who has more than the limit before: a client that has read all before is never
-        sent away, however much comes at once.
+        Slow is who has more than the limit before: however much comes at once, it hurts nobody who
+        has read all before.
         """
-        if not self.open:
+        if not self.open or not listener.live:
             return
         if self._size > self._limit:
-            self._letters = deque(letter for letter in self._letters if letter.answers)
-            self._size = sum(letter.counted for letter in self._letters)
-            self.close(TRY_AGAIN_LATER, "too slow; come back")
-            self.cut_off.set()
-            return
-        for piece in pieces:
-            self._append(_Letter((piece,), len(piece), 0))
+            self._fall_behind()
+        else:
+            self._add(listener, pieces)
 
-    def put_snapshot(self, pieces: Iterable[bytes]) -> None:
+    def put_missed(self, listener: Listener, pieces: Sequence[Piece], *, more: bool) -> None:
+        """Queue what a listener that is not live has missed; with *more*, it is to ask for more."""
+        if self.open and not listener.gone:
+            self._add(listener, pieces)
+            if more:
+                self._append(_Letter((), listener=listener, upto=pieces[-1].upto, more=True))
+
+    def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
-        if self.open:
-            self._append(_Letter(pieces, 0, 0, alone=True))
+        if self.open and not listener.gone:
+            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True))
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
@@ -89,32 +136,48 @@ class Outbox:
         self.dismissed = True
         self.close(code, reason)
 
+    def depart(self) -> None:
+        """Count one more store that has answered everything."""
+        self._departed += 1
+        self._wake()
+
+    async def departed(self, stores: int) -> None:
+        """Wait until so many stores have answered everything, or nobody hears it any more."""
+        while self.open and self._departed < stores:
+            await self._moved.park()
+
     def hang_up(self) -> None:
         """Forget everything: the client has gone."""
         self.gone = True
         self._letters.clear()
+        for listener in self.listeners:
+            listener.live = False
         self._wake()
 
-    async def take(self) -> Iterable[bytes] | None:
-        """Return the pieces of the next frames to send, or None when there will be none."""
-        while not self._letters:
+    async def take(self) -> Mail | None:
+        """Return what to send next, or None when there will be nothing."""
+        while not self._letters and not self._behind:
             if not self.open:
                 return None
             await self._moved.park()
-        letter = self._letters.popleft()
-        if letter.alone:
-            return letter.frames
-        taken = [letter]
-        size = letter.counted
-        while self._letters and not self._letters[0].alone:
-            if size + self._letters[0].counted > CHUNK:
+        if not self._letters:
+            behind, self._behind = self._behind, []
+            return Mail((), [listener for listener in behind if not listener.asking], slow=True)
+        first = self._letters.popleft()
+        if first.alone or first.more:
+            self._note(first)
+            return Mail(first.pieces, [first.listener] if first.listener and first.more else ())
+        taken = [first]
+        size = first.size
+        while self._letters and size + self._letters[0].size <= CHUNK:
+            if self._letters[0].alone or self._letters[0].more:
                 break
             taken.append(self._letters.popleft())
-            size += taken[-1].counted
-        self._size -= size
-        self._answers -= sum(letter.answers for letter in taken)
+            size += taken[-1].size
+        for letter in taken:
+            self._note(letter)
         self._wake()
-        return (b"".join([piece for letter in taken for piece in letter.frames]),)
+        return Mail((b"".join([piece for letter in taken for piece in letter.pieces]),))
 
     def ask(self, size: int) -> int:
         """Count a command of *size* bytes that is read; return the how-manyth it is."""
@@ -134,9 +197,37 @@ class Outbox:
         ):
             await self._moved.park()
 
+    def forget(self, listener: Listener) -> None:
+        """Drop a subscription, and what waits of it."""
+        listener.live, listener.gone = False, True
+        self.listeners = [other for other in self.listeners if other is not listener]
+        self._behind = [other for other in self._behind if other is not listener]
+        self._keep([letter for letter in self._letters if letter.listener is not listener])
+
+    def _fall_behind(self) -> None:
+        self._keep([letter for letter in self._letters if letter.listener is None])
+        for listener in self.listeners:
+            listener.live = False
+        self._behind = list(self.listeners)
+        self._wake()
+
+    def _keep(self, letters: Iterable[_Letter]) -> None:
+        self._letters = deque(letters)
+        self._size = sum(letter.size for letter in self._letters)
+
+    def _add(self, listener: Listener, pieces: Sequence[Piece]) -> None:
+        for frames, upto in pieces:
+            self._append(_Letter((frames,), len(frames), listener=listener, upto=upto))
+
+    def _note(self, letter: _Letter) -> None:
+        self._size -= letter.size
+        self._answers -= letter.answers
+        if letter.listener is not None:
+            letter.listener.cursor = letter.upto
+
     def _append(self, letter: _Letter) -> None:
         self._letters.append(letter)
-        self._size += letter.counted
+        self._size += letter.size
         self._answers += letter.answers
         self._wake()
 

@@ -1,6 +1,7 @@
 """The tree of tasks: stores outside, sessions inside, doors innermost; it falls in that order."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,9 +12,10 @@ from mishkah.catalog import Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core import wire
 from mishkah.core.commands import is_name
-from mishkah.core.errors import BadMessage, Refused, Text, UnknownModule
+from mishkah.core.errors import BadMessage, Refused, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Subscribe
 from mishkah.feed import Outbox
 from mishkah.http.door import Door, Limits
 from mishkah.http.guard import Guard
@@ -21,13 +23,15 @@ from mishkah.http.handshake import Guests, Upgrade
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
+from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
-from mishkah.store import Request
+from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
 
 log = logging.getLogger(__name__)
 
 INBOX = 256
 """Requests that may wait for one store; then its sessions read no further."""
+_NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 STOP_SECONDS = 6.0
 """How long sessions have to end well when the server stops."""
 
@@ -83,27 +87,36 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
+        outbox = Outbox(self._limits.outbox)
         try:
-            store, client = self._wanted(upgrade)
-            inbox = self.inbox(store)
+            talk = self._talk(outbox, upgrade)
         except Refused as refusal:
             await _say_goodbye(ws, guard, refusal)
-        except BadFile as bad:
-            log.error("a store can't be opened: %s", bad)
-            await _say_goodbye(ws, guard, UnknownModule())
         else:
-            outbox = Outbox(self._limits.outbox)
-            session = Session(ws, guard.send_frames, store, inbox.clone(), client, outbox)
-            await session.run(self.stopping)
+            await Session(ws, guard.send_frames, talk).run(self.stopping)
 
-    def _wanted(self, upgrade: Upgrade) -> tuple[StoreId, str | None]:
-        store = self.catalog.resolve(upgrade.parameter("branch"), upgrade.parameter("module"))
-        if store is None or not self._may_open(store):
-            raise UnknownModule
+    def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
+        if upgrade.v1:
+            return TalkV1(outbox, self.enter, {"message": self._limits.message})
+        room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
-            raise BadMessage(_BAD_CLIENT)
-        return store, client
+            raise BadMessage(BAD_CLIENT)
+        return SeedTalk(outbox, client, room, _subscription(upgrade))
+
+    def enter(self, branch: str | None, module: str | None) -> Room:
+        """Return the store that a client means, opened, and the way into it.
+
+        Raises UnknownModule.
+        """
+        store = self.catalog.resolve(branch, module)
+        if store is None or not self._may_open(store):
+            raise UnknownModule
+        try:
+            return store, self.inbox(store)
+        except BadFile as bad:
+            log.error("a store can't be opened: %s", bad)
+            raise UnknownModule from bad
 
     def _may_open(self, store: StoreId) -> bool:
         """Keep patterns from making more branches than the installation allows."""
@@ -130,10 +143,15 @@ class House:
             inbox.close()
 
 
-_BAD_CLIENT = Text(
-    "client is a name of 1-128 bytes without control characters",
-    "اسم الجهاز client من 1 إلى 128 بايت دون أحرف تحكم",
-)
+def _subscription(upgrade: Upgrade) -> Subscribe:
+    """Return what a seed socket's URL asks for; a cursor that is none is as none at all."""
+    tables = upgrade.parameter("tables")
+    since = upgrade.parameter("since")
+    return Subscribe(
+        tables=None if tables is None else tables.split(","),
+        since=int(since) if since and _NUMBER.fullmatch(since) else None,
+        epoch=upgrade.parameter("epoch"),
+    )
 
 
 async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:

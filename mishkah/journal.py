@@ -43,6 +43,10 @@ class Journal(Protocol):
     def epoch(self) -> str:
         """The name of this history: another one has another epoch."""
 
+    @property
+    def migrated(self) -> int:
+        """The `seq` of the last commit that changed the schema; 0 where none did."""
+
     async def load(self) -> State:
         """Return the state after the last commit.
 
@@ -77,6 +81,10 @@ class MemoryJournal:
         self.history: list[Commit] = []
         self._schema = schema
         self._names: dict[NameKey, Named] = {}
+
+    @property
+    def migrated(self) -> int:
+        return max((commit.seq for commit in self.history if commit.schema), default=0)
 
     async def load(self) -> State:
         await trio.lowlevel.checkpoint()

@@ -10,14 +10,15 @@ from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Finding, PluginFailed, StoreFailed
-from mishkah.core.frames import GOING_AWAY, INTERNAL_ERROR, SERVICE_RESTART
+from mishkah.core.frames import INTERNAL_ERROR, SERVICE_RESTART
 from mishkah.core.numbering import adopted
 from mishkah.core.seeding import Recipe, Seeded
 from mishkah.core.state import State
 from mishkah.core.values import stamp
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
-from mishkah.store import Ask, Leave, Request, Store, Told, waiting
+from mishkah.requests import Ask, Leave, Request, Told, waiting
+from mishkah.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Keeper:
                     await store.serve(batch)
             except BaseException:
                 asked = [r.outbox for r in batch if isinstance(r, Ask)]
-                _send_away([*store.listeners, *asked])
+                _send_away([*store.outboxes, *asked])
                 raise
 
     async def _fill(self, journal: Journal, empty: State) -> State:
@@ -137,7 +138,7 @@ class Keeper:
         async for request in self._inbox:
             outbox = request.outbox
             if isinstance(request, Leave):
-                outbox.close(GOING_AWAY, "the server is stopping")
+                outbox.depart()
                 continue
             if not outbox.dismissed:
                 ref = request.command.ref if isinstance(request, Ask) else None

@@ -4,67 +4,24 @@ import logging
 from collections.abc import Sequence
 
 import msgspec
-import trio
 
 from mishkah.clock import Clock
 from mishkah.core import wire
-from mishkah.core.commands import Write, digest
+from mishkah.core.commands import digest
 from mishkah.core.commit import Commit, Name
 from mishkah.core.draft import Draft
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
-from mishkah.core.frames import GOING_AWAY
 from mishkah.core.ids import StoreId
+from mishkah.core.seen import Seen
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
+from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
+from mishkah.rivals import seen_by
+from mishkah.showing import Showing
 
 log = logging.getLogger(__name__)
-
-MAX_BATCH = 512
-"""Requests that share one transaction."""
-MAX_BATCH_BYTES = 4 * 2**20
-"""Bytes of commands that do, the last of them aside."""
-TURNS = 3
-"""Turns of the event loop from a socket's bytes to the inbox, about."""
-
-
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command: its size on the wire, the how-manyth of its session it is, and who asks."""
-
-    outbox: Outbox
-    command: Write
-    size: int
-    number: int
-    client: str | None = None
-
-    @property
-    def key(self) -> NameKey | None:
-        ref = self.command.ref
-        return None if self.client is None or ref is None else (self.client, str(ref))
-
-
-class Told(msgspec.Struct, frozen=True):
-    """A refusal that was clear before the store saw it; told in its turn."""
-
-    outbox: Outbox
-    refusal: Refused
-    ref: str | int | None
-
-
-class Join(msgspec.Struct, frozen=True):
-    """Show me everything, and then what changes."""
-
-    outbox: Outbox
-
-
-class Leave(msgspec.Struct, frozen=True):
-    """When all that I asked is answered, close my outbox."""
-
-    outbox: Outbox
-
-
-Request = Ask | Told | Join | Leave
 
 
 class _Done(msgspec.Struct, frozen=True):
@@ -86,7 +43,7 @@ class _No(msgspec.Struct, frozen=True):
     ref: str | int | None
 
 
-_Outcome = _Done | _Again | _No | Join | Leave
+_Outcome = _Done | _Again | _No | Join | Missed | Part | Look | Leave
 
 
 class Store:
@@ -104,25 +61,29 @@ class Store:
         journal: Journal,
         clock: Clock,
     ) -> None:
-        self.listeners: list[Outbox] = []
         self._rules = rules
         self._state = state
         self._journal = journal
         self._clock = clock
-        self._sign = wire.Store(identity, journal.epoch)
-        self._shown = state.seq
-        self._snapshot: wire.Snapshot | None = None
+        signature = wire.Signature(identity, journal.epoch)
+        self._showing = Showing(signature, rules.schema, state, journal)
+
+    @property
+    def outboxes(self) -> list[Outbox]:
+        """Those who are shown what is committed."""
+        return [listener.outbox for listener in self._showing.listeners]
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
         names = await self._names(batch)
+        seen = await self._seen(batch)
         draft = Draft(self._state)
         commits: list[Commit] = []
         outcomes = [
             outcome
             for request in batch
             if not request.outbox.dismissed
-            for outcome in [self._work_out(request, draft, commits, names)]
+            for outcome in [self._work_out(request, draft, commits, names, seen)]
         ]
         if commits:
             try:
@@ -130,7 +91,7 @@ class Store:
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
                 outcomes = [_refused_for_room(outcome, names) for outcome in outcomes]
-        self._tell([await self._recall(outcome) for outcome in outcomes])
+        await self._tell([await self._recall(outcome) for outcome in outcomes])
         for request in batch:
             if isinstance(request, Ask):
                 request.outbox.answered(request.size)
@@ -139,12 +100,22 @@ class Store:
         wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
         return await self._journal.names(wanted) if wanted else {}
 
+    async def _seen(self, batch: Sequence[Request]) -> dict[int, Seen]:
+        """Return what the users of commands with a base saw, by the command's place in *batch*."""
+        return {
+            id(request): seen
+            for request in batch
+            if isinstance(request, Ask)
+            and (seen := await seen_by(request, self._state, self._journal)) is not None
+        }
+
     def _work_out(
         self,
         request: Request,
         draft: Draft,
         commits: list[Commit],
         names: dict[NameKey, Named],
+        seen: dict[int, Seen],
     ) -> _Outcome:
         if isinstance(request, Told):
             return _No(request.outbox, request.refusal, request.ref)
@@ -161,7 +132,15 @@ class Store:
                     raise RefReused
                 made = known.seq - self._state.seq
                 return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
-            commit = self._transact(request, name, draft, self._state.seq + len(commits) + 1)
+            saw = seen.get(id(request))
+            asked = Asked(
+                command=request.command,
+                name=name,
+                client=request.client,
+                seen=saw and saw.after(commits, request.client),
+            )
+            seq = self._state.seq + len(commits) + 1
+            commit = transact(draft, seq, asked, self._rules, self._clock())
         except Refused as refusal:
             return _No(request.outbox, refusal, ref)
         except Exception:  # a bug costs the command that met it, and no other
@@ -173,10 +152,6 @@ class Store:
             names[name.client, name.ref] = Named(commit.seq, name.digest)
         return _Done(request, commit)
 
-    def _transact(self, ask: Ask, name: Name | None, draft: Draft, seq: int) -> Commit:
-        asked = Asked(command=ask.command, name=name, client=ask.client)
-        return transact(draft, seq, asked, self._rules, self._clock())
-
     async def _recall(self, outcome: _Outcome) -> _Outcome:
         """Fetch from the log what a repeated write was answered the first time."""
         if isinstance(outcome, _Again) and outcome.commit is None:
@@ -184,13 +159,13 @@ class Store:
             return _Again(outcome.ask, outcome.seq, found[0] if found else None)
         return outcome
 
-    def _tell(self, outcomes: Sequence[_Outcome]) -> None:
-        """Apply and publish; nothing waits in here, so nobody sees half of it."""
-        frames: list[bytes] = []
+    async def _tell(self, outcomes: Sequence[_Outcome]) -> None:
+        """Apply and publish; nobody sees half of a commit, or an answer before it."""
         answers: list[tuple[Outbox, bytes]] = []
         for outcome in outcomes:
             if isinstance(outcome, _Done):
-                frames.append(self._apply(outcome.commit))
+                self._state.apply(outcome.commit)
+                self._showing.note(outcome.commit)
                 if (ref := outcome.ask.command.ref) is not None:
                     ack = wire.ack(ref, outcome.commit.seq, outcome.commit)
                     answers.append((outcome.ask.outbox, ack))
@@ -200,42 +175,38 @@ class Store:
                 ack = wire.ack(ref, outcome.seq, outcome.commit, dup=True)
                 answers.append((outcome.ask.outbox, ack))
             elif isinstance(outcome, _No):
-                answers.append((outcome.outbox, wire.error(outcome.refusal, outcome.ref)))
+                arabic = outcome.outbox.arabic
+                error = wire.error(outcome.refusal, outcome.ref, arabic=arabic)
+                answers.append((outcome.outbox, error))
             else:
-                self._publish(frames, answers)
-                self._come_or_go(outcome)
-        self._publish(frames, answers)
+                self._publish(answers)
+                await self._attend(outcome)
+        self._publish(answers)
 
-    def _apply(self, commit: Commit) -> bytes:
-        self._state.apply(commit)
-        self._snapshot = None
-        if not commit.changes:
-            return b""
-        prev, self._shown = self._shown, commit.seq
-        if not self.listeners:
-            return b""
-        return wire.deltas(self._sign, self._rules.schema, commit, prev)
-
-    def _publish(self, frames: list[bytes], answers: list[tuple[Outbox, bytes]]) -> None:
-        """Send every listener the deltas, as one, and then the answers; empty both lists."""
-        if pieces := list(wire.joined(frames)):
-            for listener in self.listeners:
-                listener.put(pieces)
-            self.listeners = [listener for listener in self.listeners if listener.open]
+    def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
+        """Send everyone the deltas, as one, and then the answers; empty the list."""
+        self._showing.publish()
         for outbox, answer in answers:
             outbox.answer(answer)
-        frames.clear()
         answers.clear()
 
-    def _come_or_go(self, outcome: Join | Leave) -> None:
-        self.listeners = [listener for listener in self.listeners if listener.open]
-        if isinstance(outcome, Leave):
-            outcome.outbox.close(GOING_AWAY, "the server is stopping")
-            return
-        if self._snapshot is None:  # the next to join before anything changes share it
-            self._snapshot = wire.Snapshot(self._sign, self._state)
-        outcome.outbox.put_snapshot(self._snapshot)
-        self.listeners.append(outcome.outbox)
+    async def _attend(self, request: Join | Missed | Part | Look | Leave) -> None:
+        match request:
+            case Join(_, listener, asked):
+                await self._showing.subscribe(listener, asked)
+            case Missed(_, listener, slow):
+                await self._showing.catch_up(listener, slow=slow)
+            case Part(outbox, store, view):
+                for listener in list(outbox.listeners):
+                    if listener.store == store and listener.view and listener.view.id == view:
+                        outbox.forget(listener)
+            case Look():
+                self._look(request)
+            case Leave(outbox):
+                outbox.depart()
+
+    def _look(self, request: Look) -> None:
+        request.outbox.answered(request.size)
 
 
 def _name(ask: Ask) -> Name | None:
@@ -248,7 +219,7 @@ def _refused_for_room(outcome: _Outcome, names: dict[NameKey, Named]) -> _Outcom
     What the sessions had already sent is refused too when its turn comes: a later write of a
     client must not be done where an earlier one was not.
     """
-    if isinstance(outcome, Join | Leave):
+    if isinstance(outcome, Join | Missed | Part | Look | Leave):
         return outcome
     if isinstance(outcome, _Again) and outcome.commit is None:
         return outcome
@@ -257,29 +228,3 @@ def _refused_for_room(outcome: _Outcome, names: dict[NameKey, Named]) -> _Outcom
     outbox = outcome.ask.outbox
     outbox.refused_upto = outbox.received
     return _No(outbox, StorageFull(), outcome.ask.command.ref)
-
-
-async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> list[Request]:
-    """Return *first* and everything else that is about to come, to share one transaction.
-
-    What a socket has received takes a few turns of the loop to get here. While more comes in these
-    turns, waiting for it costs less than a transaction, and a round of frames, of its own.
-    """
-    batch = [first]
-    size = _size(first)
-    before = 0
-    while before < len(batch):
-        before = len(batch)
-        for _ in range(TURNS):
-            await trio.lowlevel.checkpoint()
-        while len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
-            try:
-                batch.append(inbox.receive_nowait())
-            except (trio.WouldBlock, trio.EndOfChannel):
-                break
-            size += _size(batch[-1])
-    return batch
-
-
-def _size(request: Request) -> int:
-    return request.size if isinstance(request, Ask) else 0

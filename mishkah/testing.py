@@ -85,6 +85,7 @@ class FaultyJournals(MemoryJournals):
 class _Faulty:
     def __init__(self, journal: Journal, faults: FaultyJournals) -> None:
         self.epoch = journal.epoch
+        self.migrated = journal.migrated
         self.load = journal.load
         self.names = journal.names
         self.commits = journal.commits

@@ -1,68 +1,42 @@
-"""What a client may ask for: decoded once, at the border, into frozen values."""
+"""A client's messages, decoded once at the border and checked, and the hash that names a write."""
 
 from hashlib import blake2b
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, TypeGuard, get_args
 
 import msgspec
 
 from mishkah.core.errors import CONTROL, BadMessage, Detail, Text, TooLarge, pointer
+from mishkah.core.messages import (
+    Message,
+    Next,
+    Op,
+    Ref,
+    Transaction,
+    Update,
+    Write,
+)
 from mishkah.core.values import MAX_DEPTH, MAX_INTEGER, number
 
 MAX_NAME = 128
 """The longest `client` and `ref`, in bytes of UTF-8."""
 MAX_OPS = 10_000
+MAX_NUMBERS = 1000
+"""The most numbers that one NEXT takes."""
 
-Ref = str | int
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
-              forbid_unknown_fields=True):  # fmt: skip
-    """A message from a client. `branch` and `module` may repeat what the socket is bound to."""
-
-    ref: Ref | None = None
-    branch: str | None = None
-    module: str | None = None
-
-
-class Insert(Command, frozen=True, kw_only=True, tag="INSERT"):
-    operation: ClassVar[str] = "INSERT"
-    table: str
-    data: dict[str, Any]
-
-
-class Update(Command, frozen=True, kw_only=True, tag="UPDATE"):
-    operation: ClassVar[str] = "UPDATE"
-    table: str
-    id: str
-    changes: dict[str, Any]
-
-
-class Delete(Command, frozen=True, kw_only=True, tag="DELETE"):
-    operation: ClassVar[str] = "DELETE"
-    table: str
-    id: str
-
-
-Op = Insert | Update | Delete
-
-
-class Transaction(Command, frozen=True, kw_only=True, tag="TRANSACTION"):
-    ops: list[Op]
-
-
-Write = Op | Transaction
-
-_decode: msgspec.json.Decoder[Write] = msgspec.json.Decoder(Write, float_hook=number)
+_decode: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message, float_hook=number)
 _decode_ref = msgspec.json.Decoder(dict[str, Any], float_hook=number).decode
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="number").encode
 
 
-def ops_of(command: Write) -> list[Op]:
-    return command.ops if isinstance(command, Transaction) else [command]
+def ops_of(command: Message) -> list[Op]:
+    """Return the operations on rows that *command* asks for."""
+    if isinstance(command, Transaction):
+        return command.ops
+    return [command] if isinstance(command, Op) else []
 
 
-def decode(message: str | bytes) -> Write:
-    """Return the command in *message*, or raise `Refused`; `salvage_ref` tells whose it is."""
+def decode(message: str | bytes) -> Message:
+    """Return what *message* asks for, or raise `Refused`; `salvage_ref` tells whose it is."""
     if isinstance(message, bytes):
         raise BadMessage(Text("Messages are text frames", "الرسائل إطارات نصية"))
     try:
@@ -78,7 +52,17 @@ def decode(message: str | bytes) -> Write:
         raise BadMessage(_BAD_REF)
     if isinstance(command, Transaction):
         _check_ops(command.ops)
+    elif isinstance(command, Update):
+        _check_update(command)
+    elif isinstance(command, Next) and not 0 < command.count <= MAX_NUMBERS:
+        raise BadMessage(_BAD_COUNT)
     return command
+
+
+def _check_update(op: Update, *at: str | int) -> None:
+    if op.changes is msgspec.UNSET and op.add is msgspec.UNSET:
+        detail = Detail(pointer(*at, "changes"), "required", _NO_CHANGES)
+        raise BadMessage(_NO_CHANGES, (detail,))
 
 
 def _check_ops(ops: list[Op]) -> None:
@@ -87,18 +71,29 @@ def _check_ops(ops: list[Op]) -> None:
     if len(ops) > MAX_OPS:
         raise TooLarge(Text("A transaction has too many ops", "عمليات المعاملة أكثر من المسموح"))
     for i, op in enumerate(ops):
-        if op.ref is not None or op.branch is not None or op.module is not None:
-            text = Text(
-                "ref, branch and module belong to the transaction, not to its ops",
-                "الحقول ref و branch و module تخص المعاملة لا عملياتها",
-            )
-            raise BadMessage(text, (Detail(pointer("ops", i), "unknown", text),))
+        if any(getattr(op, name, None) is not None for name in _OF_THE_WHOLE):
+            raise BadMessage(_NOT_IN_OPS, (Detail(pointer("ops", i), "unknown", _NOT_IN_OPS),))
+        if isinstance(op, Update):
+            _check_update(op, "ops", i)
 
 
-def _is_deep(command: Write) -> bool:
+_OF_THE_WHOLE = ("ref", "branch", "module", "base", "epoch")
+_NOT_IN_OPS = Text(
+    "ref, branch, module, base and epoch belong to the transaction, not to its ops",
+    "الحقول ref و branch و module و base و epoch تخص المعاملة لا عملياتها",
+)
+_NO_CHANGES = Text("An UPDATE has changes or add", "التعديل UPDATE يحتاج إلى changes أو add")
+_BAD_COUNT = Text(f"count is 1 to {MAX_NUMBERS} numbers", f"العدد count من 1 إلى {MAX_NUMBERS} رقم")
+
+
+def _is_deep(command: Message) -> bool:
     """Tell whether a value in *command* is nested deeper than any can be, without recursion."""
-    bodies = (getattr(op, body, None) for op in ops_of(command) for body in ("data", "changes"))
-    level: list[Any] = [body for body in bodies if body is not None]
+    level: list[Any] = [
+        body
+        for part in (command, *ops_of(command))
+        for name in part.__struct_fields__
+        if isinstance(body := getattr(part, name), dict | list) and name != "ops"
+    ]
     for _ in range(MAX_DEPTH + 1):
         level = [
             inner
@@ -130,9 +125,12 @@ def _why(message: str) -> Text:
         return BadMessage.text
     except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError):
         return _NOT_JSON
-    types = {"INSERT", "UPDATE", "DELETE", "TRANSACTION"}
     kind = loose.get("type")
-    return _BAD_SHAPE if isinstance(kind, str) and kind in types else _UNKNOWN_TYPE
+    return _BAD_SHAPE if isinstance(kind, str) and kind in TYPES else _UNKNOWN_TYPE
+
+
+TYPES = frozenset(kind.__struct_config__.tag for kind in get_args(Message))
+"""Every type of message that a client may send."""
 
 
 def salvage_ref(message: str | bytes) -> Ref | None:

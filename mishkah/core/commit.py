@@ -1,5 +1,7 @@
 """The one value that carries the system: a commit, and how the log writes it down."""
 
+from typing import NamedTuple
+
 import msgspec
 
 from mishkah.core.schema import Row, Schema, Table, decode_row
@@ -62,7 +64,8 @@ class Name(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What one command did: `seq` is contiguous per store, *at* a timestamp in UTC.
 
-    A migration is a commit without changes that has the new *schema*, as it was written.
+    A migration is a commit without changes that has the new *schema*, as it was written; so is one
+    that gives *numbers* without a row.
     """
 
     seq: int
@@ -74,6 +77,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     ref: str | int | None = None
     user: str | None = None
     schema: bytes = b""
+    numbers: tuple[str, ...] = ()
 
 
 _NOTHING = msgspec.Raw(b"null")
@@ -91,10 +95,27 @@ _encode = msgspec.json.Encoder().encode
 _decode_changes = msgspec.json.Decoder(list[_Logged]).decode
 
 
-def encode_changes(commit: Commit, schema: Schema) -> bytes:
-    """Return the changes of *commit* as the log keeps them: a list, or a migration's schema."""
+class Entry(NamedTuple):
+    """What a commit did, as the log keeps it beside the commit's other fields."""
+
+    changes: tuple[Change, ...] = ()
+    schema: bytes = b""
+    numbers: tuple[str, ...] = ()
+
+
+class _Numbers(msgspec.Struct):
+    numbers: tuple[str, ...] = ()
+
+
+_decode_numbers = msgspec.json.Decoder(_Numbers).decode
+
+
+def encode_entry(commit: Commit, schema: Schema) -> bytes:
+    """Return the JSON of what *commit* did: a list of changes, its schema, or its numbers."""
     if commit.schema:
         return commit.schema
+    if commit.numbers:
+        return _encode(_Numbers(commit.numbers))
     return _encode([_logged(change, schema.tables[change.table]) for change in commit.changes])
 
 
@@ -108,11 +129,14 @@ def _logged(change: Change, table: Table) -> _Logged:
     )
 
 
-def decode_changes(line: bytes, schema: Schema) -> tuple[Change, ...]:
-    """Return the changes whose `encode_changes` is *line*; rows are as they were then."""
+def decode_entry(line: bytes, schema: Schema) -> Entry:
+    """Return what a commit did whose `encode_entry` is *line*; rows are as they were then."""
+    if line.startswith(b'{"numbers":'):
+        return Entry(numbers=_decode_numbers(line).numbers)
     if line.startswith(b"{"):
-        return ()
-    return tuple(_change(line, schema.tables.get(line.table)) for line in _decode_changes(line))
+        return Entry(schema=line)
+    changes = (_change(each, schema.tables.get(each.table)) for each in _decode_changes(line))
+    return Entry(tuple(changes))
 
 
 def _change(logged: _Logged, table: Table | None) -> Change:

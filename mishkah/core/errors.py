@@ -108,6 +108,30 @@ class RefReused(Refused):
     )
 
 
+class Conflict(Refused):
+    """Another client has changed the row since; *current* is the row, as JSON."""
+
+    code = "CONFLICT"
+    text = Text(
+        "Someone else has changed this row meanwhile",
+        "عدّل شخص آخر هذا الصف في هذه الأثناء",
+    )
+
+    def __init__(self, details: tuple[Detail, ...] = (), current: bytes = b"null") -> None:
+        super().__init__(None, details)
+        self.current = current
+
+
+class UnknownAction(Refused):
+    code = "UNKNOWN_ACTION"
+    text = Text("There is no such action", "لا يوجد إجراء بهذا الاسم")
+
+
+class UnsupportedVersion(Refused):
+    code = "UNSUPPORTED_VERSION"
+    text = Text("This server speaks version 1", "هذا الخادم يتحدث الإصدار 1")
+
+
 class StorageFull(Refused):
     code = "STORAGE_FULL"
     text = Text(

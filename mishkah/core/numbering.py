@@ -21,14 +21,22 @@ def number_row(
     filled = dict(data)
     for sequence in sequences:
         if filled.get(sequence.field) is None:
-            key = (sequence.table, sequence.field, sequence.period(local))
-            last = draft.counter(key)
-            number = sequence.start if last is None else max(last + 1, sequence.start)
-            while _is_held(draft, sequence, text := sequence.write(number, local)):
-                number += 1
-            draft.take(key, number)
-            filled[sequence.field] = text
+            filled[sequence.field] = next_number(draft, sequence, local)
     return filled
+
+
+def next_number(draft: Draft, sequence: Sequence, local: datetime) -> str:
+    """Take the next number of *sequence* in *draft*; return its text."""
+    key = (sequence.table, sequence.field, sequence.period(local))
+    last = draft.counter(key)
+    number = sequence.start if last is None else max(last + 1, sequence.start)
+    while _is_held(draft, sequence, text := sequence.write(number, local)):
+        number += 1
+    draft.take(key, number)
+    return text
+
+
+NO_SEQUENCE = Text("This field has no sequence rule", "هذا الحقل بلا قاعدة ترقيم")
 
 
 def _is_held(draft: Draft, sequence: Sequence, text: str) -> bool:

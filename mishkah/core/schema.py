@@ -175,10 +175,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in data.items():
             field = self.fields.get(name)
             if field is None:
-                text = Text(
-                    f"{self.name} has no such field", f"لا يوجد حقل بهذا الاسم في {self.name}"
-                )
-                wrong.append(Detail(pointer(*at, name), "unknown", text))
+                wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue
             try:
                 read[name] = None if value is None else field.read(value)
@@ -197,6 +194,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 if not any(p == path or p.startswith(path + "/") for p in broken):
                     text = Text(f"{name} is required", f"الحقل {name} مطلوب")
                     wrong.append(Detail(path, "required", text))
+
+
+def unknown_field(table: str) -> Text:
+    return Text(f"{table} has no such field", f"لا يوجد حقل بهذا الاسم في {table}")
 
 
 class Schema(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.legacy.values import read_row
+from mishkah.core.messages import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.schema import Schema
 from mishkah.core.shapes import ConfigFile, Misfit, fit
 from mishkah.core.state import State

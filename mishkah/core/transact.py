@@ -5,12 +5,16 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, NoReturn
 
 import msgspec
+from msgspec import UNSET
 
-from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write, ops_of
+from mishkah.core.adding import UNNAMED, added
+from mishkah.core.commands import ops_of
 from mishkah.core.commit import Change, Commit, Name
 from mishkah.core.draft import Draft, Ground, View
 from mishkah.core.errors import (
+    BadMessage,
     BrokenReference,
+    Conflict,
     Detail,
     Duplicate,
     Invalid,
@@ -21,10 +25,12 @@ from mishkah.core.errors import (
     UnknownTable,
     pointer,
 )
-from mishkah.core.numbering import check_numbers, number_row
+from mishkah.core.messages import Delete, Insert, Next, Op, Transaction, Update, Write
+from mishkah.core.numbering import NO_SEQUENCE, check_numbers, next_number, number_row
 from mishkah.core.references import Left, Place, check_references, referring
 from mishkah.core.rules import CASCADE, SET_NULL
 from mishkah.core.schema import Occasion, Row, Schema, Table, copied
+from mishkah.core.seen import Seen
 from mishkah.core.sequences import Sequence
 from mishkah.core.values import stamp
 
@@ -47,7 +53,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command, and who asked for it under which name.
 
-    *importing* is true for seeds and imports, whose numbers move the counters.
+    *importing* is true for seeds and imports, whose numbers move the counters. *seen* is the state
+    that the command's user saw, where the command says so.
     """
 
     command: Write
@@ -55,6 +62,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     user: str | None = None
     importing: bool = False
+    seen: Seen | None = None
 
 
 def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
@@ -62,8 +70,9 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
 
     *ground* is untouched; *at* has a zone. A refusal has every error of the command.
     """
-    work = _Work(Draft(ground), seq, asked.importing, rules, at.astimezone(rules.zone))
+    work = _Work(Draft(ground), seq, asked, rules, at.astimezone(rules.zone))
     many = isinstance(asked.command, Transaction)
+    numbers = work.take(asked.command) if isinstance(asked.command, Next) else ()
     refusals: list[Refused] = []
     for i, op in enumerate(ops_of(asked.command)):
         try:
@@ -83,6 +92,7 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         client=asked.client,
         ref=asked.command.ref,
         user=asked.user,
+        numbers=numbers,
     )
 
 
@@ -92,23 +102,38 @@ def _refuse(refusals: list[Refused]) -> NoReturn:
     if len(refusals) == 1:
         raise first
     details = tuple(detail for refusal in refusals for detail in refusal.details)
+    if isinstance(first, Conflict):
+        raise Conflict(details, first.current)
     raise type(first)(first.said, details)
 
 
 class _Work:
     """One command being drawn."""
 
-    def __init__(
-        self, draft: Draft, seq: int, importing: bool, rules: Rules, local: datetime
-    ) -> None:
+    def __init__(self, draft: Draft, seq: int, asked: Asked, rules: Rules, local: datetime) -> None:
         self.draft = draft
+        self._named = asked.name is not None
+        self._seen = asked.seen
         self._seq = seq
         self._rules = rules
         self._local = local
         today = local.date().isoformat()
-        self._by = Occasion(now=stamp(local), today=today, importing=importing)
+        self._by = Occasion(now=stamp(local), today=today, importing=asked.importing)
         self._touched: dict[tuple[str, str], tuple[Row | None, Place]] = {}
         self._left: list[Left] = []
+
+    def take(self, asked: Next) -> tuple[str, ...]:
+        """Take numbers of a sequence that no row has yet."""
+        table = self._rules.schema.tables.get(asked.table)
+        if table is None:
+            raise UnknownTable(None, (Detail(pointer("table"), "table", UnknownTable.text),))
+        sequences = self._rules.sequences.get(table.name, ())
+        for sequence in sequences:
+            if sequence.field == asked.field:
+                return tuple(
+                    next_number(self.draft, sequence, self._local) for _ in range(asked.count)
+                )
+        raise InvalidRow(None, (Detail(pointer("field"), "sequence", NO_SEQUENCE),))
 
     def do(self, op: Op, at: Place) -> None:
         table = self._rules.schema.tables.get(op.table)
@@ -143,7 +168,14 @@ class _Work:
     def _update(self, table: Table, op: Update, at: Place) -> None:
         seq, row = self._existing(table, op.id, at)
         wrong: list[Detail] = []
-        changes = table.changed(row, op.changes, self._by, wrong, *at)
+        given: Row = {} if op.changes is UNSET else op.changes
+        if op.add is not UNSET:
+            if not self._named:
+                raise BadMessage(UNNAMED)
+            given = {**added(table, row, op.add, given, wrong, at), **given}
+        if self._seen is not None and op.changes is not UNSET:
+            self._seen.check(table, op.id, seq, row, op.changes, at)
+        changes = table.changed(row, given, self._by, wrong, *at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
         if sequences and changes:
@@ -156,7 +188,9 @@ class _Work:
             self._left.append(Left(table.name, row, at))
 
     def _delete(self, table: Table, op: Delete, at: Place) -> None:
-        self._existing(table, op.id, at)
+        seq, row = self._existing(table, op.id, at)
+        if self._seen is not None:
+            self._seen.check(table, op.id, seq, row, None, at)
         going = [(table, op.id)]
         while going:
             going += self._remove(*going.pop(), at)

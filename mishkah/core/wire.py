@@ -1,92 +1,61 @@
 """What the server says: each message as the bytes of one text frame, written once for everyone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mishkah.core.commit import Commit
-from mishkah.core.errors import MAX_DETAILS, Refused
-from mishkah.core.frames import frame, frame_head
+from mishkah.core.errors import MAX_DETAILS, Conflict, Refused
+from mishkah.core.frames import frame
 from mishkah.core.ids import StoreId
-from mishkah.core.schema import Schema
-from mishkah.core.state import State
+from mishkah.core.messages import WHOLE
+from mishkah.core.views import Shown
 
 MAX_ERROR = 3000
-"""The longest ERROR message, in characters."""
+"""The longest ERROR message, in characters, `current` aside."""
 
-_quote = msgspec.json.Encoder().encode
+quote = msgspec.json.Encoder().encode
 
 
-class Store:
+class Signature:
     """How one store signs its messages."""
 
     def __init__(self, identity: StoreId, epoch: str) -> None:
-        names = {"branch": identity.branch, "module": identity.module, "epoch": epoch}
-        self.signature = _quote(names)[1:-1]
+        self.epoch = epoch
+        self._names = {"branch": identity.branch, "module": identity.module}
+        self._plain = quote({**self._names, "epoch": epoch})[1:-1]
+
+    def of(self, view: str) -> bytes:
+        """Return the members that say which view of the store speaks; the whole is not named."""
+        return self._plain if view == WHOLE else b'%b,"view":"%b"' % (self._plain, view.encode())
+
+    def tell(self, kind: str, view: str, **more: Any) -> bytes:
+        """Return a message about one subscription."""
+        said = {**self._names, "view": view, "epoch": self.epoch, **more}
+        return frame(b'{"type":"%b",%b' % (kind.encode(), quote(said)[1:]))
 
 
-PIECE = 256 * 1024
-"""Bytes of a large message that are put together at a time, about."""
-
-
-class Snapshot:
-    """The SNAPSHOT of every table, the empty ones too, as pieces of one frame.
-
-    It keeps the rows as they were by reference, so that those who still wait for its end cost
-    little, however many they are.
-    """
-
-    def __init__(self, store: Store, state: State) -> None:
-        self._start = b'{"type":"SNAPSHOT",%b,"seq":%d,"data":{' % (store.signature, state.seq)
-        self._tables = [
-            (b"%b:[" % _quote(name), [record.json for record in rows.records.values()])
-            for name, rows in state.tables.items()
-        ]
-
-    def __iter__(self) -> Iterator[bytes]:
-        size = len(self._start) + len(self._tables) - 1 + len(b"}}")
-        size += sum(len(name) + _joined_size(rows) + len(b"]") for name, rows in self._tables)
-        yield frame_head(size) + self._start
-        comma = b""
-        for name, rows in self._tables:
-            yield comma + name
-            yield from joined(rows, b",")
-            comma = b"],"
-        yield b"]}}"
-
-
-def _joined_size(rows: Sequence[bytes]) -> int:
-    return sum(map(len, rows)) + max(len(rows) - 1, 0)
-
-
-def joined(parts: Sequence[bytes], between: bytes = b"") -> Iterator[bytes]:
-    """Yield *parts* joined, in pieces of about `PIECE`."""
-    if not parts:
-        return
-    average = sum(map(len, parts)) // len(parts) + 1
-    step = PIECE // average + 1
-    for i in range(0, len(parts), step):
-        yield (between if i else b"") + between.join(parts[i : i + step])
-
-
-def deltas(store: Store, schema: Schema, commit: Commit, prev: int) -> bytes:
-    """Return the DELTA frames of *commit*, one for each change, together.
+def deltas(
+    signature: Signature, view: str, commit: Commit, shown: Sequence[Shown], prev: int
+) -> bytes:
+    """Return the DELTA frames of what a view shows of *commit*, one for each change, together.
 
     *prev* is the `seq` of the last commit that these listeners were shown.
     """
-    head = b'{"type":"DELTA",%b,"seq":%d,"prev":%d' % (store.signature, commit.seq, prev)
+    head = b'{"type":"DELTA",%b,"seq":%d,"prev":%d' % (signature.of(view), commit.seq, prev)
     by = _by(commit)
-    count = len(commit.changes)
+    count = len(shown)
     frames = []
-    for i, change in enumerate(commit.changes):
+    for i, (change, operation, body, left) in enumerate(shown):
         together = b',"tx":{"i":%d,"n":%d}' % (i, count) if count > 1 else b""
-        data = b'{"table":%b,"operation":"%b","id":%b,"changes":%b,"timestamp":"%b"}' % (
-            _quote(change.table),
-            change.operation.encode(),
-            _quote(change.id),
-            change.changes(schema.tables[change.table]),
+        data = b'{"table":%b,"operation":"%b","id":%b,"changes":%b,"timestamp":"%b"%b}' % (
+            quote(change.table),
+            operation.encode(),
+            quote(change.id),
+            body,
             commit.at.encode(),
+            b',"reason":"left"' if left else b"",
         )
         frames.append(frame(b'%b%b%b,"data":%b}' % (head, together, by, data)))
     return b"".join(frames)
@@ -95,7 +64,7 @@ def deltas(store: Store, schema: Schema, commit: Commit, prev: int) -> bytes:
 def _by(commit: Commit) -> bytes:
     who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
     known = {key: value for key, value in who.items() if value is not None}
-    return b',"by":%b' % _quote(known) if known else b""
+    return b',"by":%b' % quote(known) if known else b""
 
 
 def ack(ref: str | int, seq: int, commit: Commit | None, *, dup: bool = False) -> bytes:
@@ -104,8 +73,10 @@ def ack(ref: str | int, seq: int, commit: Commit | None, *, dup: bool = False) -
     if commit is not None:
         lines = b",".join(change.json or b"null" for change in commit.changes)
         rows = b',"rows":[%b]' % lines
+        if commit.numbers:
+            rows = b',"numbers":%b' % quote(commit.numbers)
     again = b',"dup":true' if dup else b""
-    return frame(b'{"type":"ACK","ref":%b,"seq":%d%b%b}' % (_quote(ref), seq, rows, again))
+    return frame(b'{"type":"ACK","ref":%b,"seq":%d%b%b}' % (quote(ref), seq, rows, again))
 
 
 class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
@@ -115,9 +86,10 @@ class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
     ref: str | int | None = None
     details: list[dict[str, Any]] = []
     more: int = 0
+    current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def error(refusal: Refused, ref: str | int | None = None) -> bytes:
+def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = False) -> bytes:
     """Return the ERROR that tells *refusal*: the first details, and how many more there are."""
     shown = [
         {
@@ -129,17 +101,45 @@ def error(refusal: Refused, ref: str | int | None = None) -> bytes:
         for detail in refusal.details[:MAX_DETAILS]
     ]
     said = refusal.said
+    current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    aside = 0
+    if isinstance(refusal, Conflict):
+        current, aside = msgspec.Raw(refusal.current), len(refusal.current.decode())
     while True:
-        payload = _quote(
+        payload = quote(
             _Error(
-                error=said.en,
+                error=said.ar if arabic else said.en,
                 code=refusal.code,
                 text={"ar": said.ar, "en": said.en},
                 ref=ref,
                 details=shown,
                 more=len(refusal.details) - len(shown),
+                current=current,
             )
         )
-        if len(payload.decode()) <= MAX_ERROR or not shown:
+        if len(payload.decode()) - aside <= MAX_ERROR or not shown:
             return frame(payload)
         shown.pop()
+
+
+def welcome(version: str, now: str, limits: Mapping[str, int]) -> bytes:
+    """Return the answer to HELLO."""
+    said = {"v": 1, "server": "mishkah", "version": version, "now": now, "limits": limits}
+    return frame(b'{"type":"WELCOME",%b' % quote(said)[1:])
+
+
+def result(ref: str | int | None, rows: Sequence[bytes], after: str | None, seq: int) -> bytes:
+    """Return the RESULT of a QUERY: its *rows* as JSON, and where the next page begins."""
+    told = b"" if ref is None else b',"ref":%b' % quote(ref)
+    more = b"" if after is None else b',"next":%b' % quote(after)
+    body = (told, b",".join(rows), more, seq)
+    return frame(b'{"type":"RESULT"%b,"rows":[%b]%b,"seq":%d}' % body)
+
+
+def pong(now: str) -> bytes:
+    return frame(b'{"type":"PONG","now":%b}' % quote(now))
+
+
+def goaway(retry_ms: int) -> bytes:
+    """Return what is said before a socket is closed, to be opened again after *retry_ms*."""
+    return frame(b'{"type":"GOAWAY","retry_ms":%d}' % retry_ms)

@@ -11,7 +11,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 from mishkah.core.frames import Watch
 from mishkah.feed import LIMIT
 from mishkah.http.guard import Guard
-from mishkah.http.handshake import MAX_HEAD, Guests, Turned, Upgrade, read_upgrade
+from mishkah.http.handshake import MAX_HEAD, SUBPROTOCOL, Guests, Turned, Upgrade, read_upgrade
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Door:
         request = await wrap_server_stream(
             nursery, guard, message_queue_size=4, max_message_size=limits.message
         )
-        ws = await request.accept()
+        ws = await request.accept(subprotocol=SUBPROTOCOL if upgrade.v1 else None)
         guard.why_closed = lambda: ws.closed.code if ws.closed else None
         return ws, guard, upgrade
 

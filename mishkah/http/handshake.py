@@ -15,6 +15,7 @@ import h11
 import msgspec
 
 MAX_HEAD = 16 * 1024
+SUBPROTOCOL = "mishkah.v1"
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
@@ -50,9 +51,13 @@ class Turned(Exception):
 
 
 class Upgrade(msgspec.Struct, frozen=True):
-    """An opening handshake that is let in; `query` is the target's, decoded, in order."""
+    """An opening handshake that is let in; `query` is the target's, decoded, in order.
+
+    *v1* is true where the client offers the subprotocol `mishkah.v1`.
+    """
 
     query: tuple[tuple[str, str], ...]
+    v1: bool = False
 
     def parameter(self, name: str) -> str | None:
         """Return the one value of *name*, None without it, and "" where it is given twice."""
@@ -142,7 +147,9 @@ def read_upgrade(head: bytes, guests: Guests) -> Upgrade:
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     _check_upgrade(request, headers)
     guests.check(headers["host"], headers.get("origin"))
-    return Upgrade(tuple(_query(request.target.decode("ascii"))))
+    offered = headers.get("sec-websocket-protocol", "").split(",")
+    v1 = SUBPROTOCOL in (name.strip() for name in offered)
+    return Upgrade(tuple(_query(request.target.decode("ascii"))), v1)
 
 
 def _check_upgrade(request: h11.Request, headers: dict[str, str]) -> None:

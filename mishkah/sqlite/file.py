@@ -97,6 +97,11 @@ class StoreFile:
     def close(self) -> None:
         self._db.close()
 
+    @property
+    def migrated(self) -> int:
+        """See `Journal.migrated`."""
+        return self._head.schema
+
     def load(self) -> State:
         """Return the state after the last commit, every line checked."""
         self._head = self._read(self._read_head)

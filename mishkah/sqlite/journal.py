@@ -38,6 +38,10 @@ class SqliteJournal:
     def epoch(self) -> str:
         return self._file.epoch
 
+    @property
+    def migrated(self) -> int:
+        return self._file.migrated
+
     async def load(self) -> State:
         return await trio.to_thread.run_sync(self._file.load)
 

@@ -21,10 +21,13 @@ CREATE TABLE _counters (
 class Head(msgspec.Struct):
     """Where the history ends, and [lines, sum of their checksums] of every table.
 
+    *schema* is the last commit that changed the schema, 0 where none did.
+
     It is brought up to date by every commit, so that a page that was lost is noticed.
     """
 
     seq: int = 0
+    schema: int = 0
     tables: dict[str, list[int]] = {}
     names: list[int] = msgspec.field(default_factory=lambda: [0, 0])
     log: list[int] = msgspec.field(default_factory=lambda: [0, 0])

@@ -90,6 +90,7 @@ class Migration:
         head.tables = {name: self._write_rows(name) for name in self._new.tables}
         if head.seq:  # a store without a history has nothing to remember
             head.seq += 1
+            head.schema = head.seq
             commit = Commit(seq=head.seq, at=at, changes=(), schema=self._new.source)
             write_log(db, commit, self._new, head.log)
         return head

@@ -6,7 +6,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from mishkah.core.commit import Commit, Taken, decode_changes
+from mishkah.core.commit import Commit, Taken, decode_entry
 from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
 from mishkah.journal import Named, NameKey
@@ -96,6 +96,7 @@ def read_commits(db: apsw.Connection, schema: Schema, after: int, upto: int) -> 
 def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:
     _verify("_log", checksum(*line[:-1]), line[-1])
     seq, at, client, ref, user, counters, changes, _ = line
+    entry = decode_entry(changes.encode(), schema)
     return Commit(
         seq=seq,
         at=at,
@@ -103,8 +104,7 @@ def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:
         ref=ref,
         user=user,
         counters=msgspec.json.decode(counters, type=tuple[Taken, ...]),
-        changes=decode_changes(changes.encode(), schema),
-        schema=changes.encode() if changes.startswith("{") else b"",
+        **entry._asdict(),
     )
 
 

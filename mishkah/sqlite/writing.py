@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import apsw
 import msgspec
 
-from mishkah.core.commit import Change, Commit, Name, Taken, encode_changes
+from mishkah.core.commit import Change, Commit, Name, Taken, encode_entry
 from mishkah.core.schema import Schema
 from mishkah.journal import JournalFailed
 from mishkah.sqlite.lines import Head, add
@@ -79,7 +79,7 @@ def write_log(db: apsw.Connection, commit: Commit, schema: Schema, total: list[i
         commit.ref,
         commit.user,
         msgspec.json.encode(commit.counters).decode(),
-        encode_changes(commit, schema).decode(),
+        encode_entry(commit, schema).decode(),
     )
     stored = checksum(*line)
     db.execute(

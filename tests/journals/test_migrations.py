@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
-from mishkah.core.commands import Insert
+from mishkah.core.messages import Insert
 from mishkah.core.schema import Schema
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Asked, Rules, transact

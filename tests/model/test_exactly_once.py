@@ -14,15 +14,18 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from support.frames import read_stream
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Subscribe
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
-from mishkah.feed import Outbox
+from mishkah.feed import Listener, Outbox
 from mishkah.journal import JournalFull, MemoryJournal
-from mishkah.store import Ask, Join, Store
+from mishkah.requests import Ask, Join
+from mishkah.store import Store
 
 NOW = datetime(2025, 10, 29, tzinfo=UTC)
 FIELDS = {"id": {"type": "text", "primaryKey": True}, "n": {"type": "integer"}}
@@ -30,6 +33,7 @@ SCHEMA, _ = read_schema("m", {"tables": {"t": {"fields": FIELDS}}})
 assert SCHEMA is not None
 RULES = Rules(schema=SCHEMA)
 
+STORE = StoreId("b", "m")
 Name = tuple[str, str]
 
 
@@ -44,26 +48,14 @@ class FillableJournal(MemoryJournal):
         await super().append(commits)
 
 
-def read(stream: bytes) -> list[dict[str, Any]]:
-    """Return the messages in a stream of unmasked text frames."""
-    messages = []
-    while stream:
-        size, at = stream[1], 2
-        if size >= 126:
-            width = {126: 2, 127: 8}[size]
-            size, at = int.from_bytes(stream[2 : 2 + width]), 2 + width
-        messages.append(json.loads(stream[at : at + size]))
-        stream = stream[at + size :]
-    return messages
-
-
 async def drain(outbox: Outbox) -> list[dict[str, Any]]:
     stream = b""
     while True:
         with trio.move_on_after(0) as waiting:
-            stream += b"".join(await outbox.take() or ())
+            mail = await outbox.take()
+            stream += b"".join(mail.pieces if mail else ())
         if waiting.cancelled_caught:
-            return read(stream)
+            return read_stream(stream)
 
 
 class Socket:
@@ -76,6 +68,9 @@ class Socket:
         self.seq = 0
         self.shown: int | None = None
         self.answers: list[dict[str, Any]] = []
+
+    def join(self) -> Join:
+        return Join(self.outbox, Listener(self.outbox, STORE, seed=True), Subscribe())
 
     async def listen(self) -> None:
         for message in await drain(self.outbox):
@@ -130,10 +125,9 @@ class ExactlyOnce(RuleBasedStateMachine):
     def open_again(self) -> None:
         async def main() -> None:
             state = await self.journal.load()
-            identity = StoreId("b", "m")
-            self.store = Store(identity, RULES, state, self.journal, lambda: NOW)
+            self.store = Store(STORE, RULES, state, self.journal, lambda: NOW)
             self.sockets = [Socket(client) for client in ("till", "till", "bar", None)]
-            await self.store.serve([Join(socket.outbox) for socket in self.sockets])
+            await self.store.serve([socket.join() for socket in self.sockets])
             for socket in self.sockets:
                 await socket.listen()
 
@@ -144,7 +138,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         newcomer = self.sockets[who] = Socket(self.sockets[who].client)
 
         async def main() -> None:
-            await self.store.serve([Join(newcomer.outbox)])
+            await self.store.serve([newcomer.join()])
             await newcomer.listen()
 
         trio.run(main)

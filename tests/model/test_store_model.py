@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from mishkah.core.commands import decode
-from mishkah.core.commit import Change, Commit, decode_changes, encode_changes
+from mishkah.core.commit import Change, Commit, decode_entry, encode_entry
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Invalid, Refused
 from mishkah.core.schema import Row, Schema, with_unique
@@ -177,8 +177,8 @@ class StoreModel(RuleBasedStateMachine):
         for commit in self.batch:
             self.state.apply(commit)
             self.history.append(commit)
-            line = encode_changes(commit, SCHEMA)
-            copy = Commit(seq=commit.seq, at=commit.at, changes=decode_changes(line, SCHEMA),
+            line = encode_entry(commit, SCHEMA)
+            copy = Commit(seq=commit.seq, at=commit.at, changes=decode_entry(line, SCHEMA).changes,
                           counters=commit.counters)  # fmt: skip
             self.replica.apply(copy)
         self.draft, self.batch = Draft(self.state), []

@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import trio
+from support.frames import read_stream
 from trio.testing import MockClock
 
 from mishkah import feed
+from mishkah.core.ids import StoreId
 from mishkah.http.door import Limits
 from mishkah.testing import open_test_house
 
@@ -17,20 +19,24 @@ HELLO = (
 
 
 class Stalled(trio.abc.HalfCloseableStream):
-    """A server's end of a connection whose peer says hello and then reads nothing."""
+    """A server's end of a connection whose peer says hello and reads nothing until `reads`."""
 
     def __init__(self, hello: bytes) -> None:
         self.closed = trio.Event()
+        self.reads = trio.Event()
         self._hello = hello
-        self.taken = 0
+        self.taken = b""
         self.capacity = 50_000
 
     async def send_all(self, data: Any) -> None:
         await trio.lowlevel.checkpoint()
-        self.taken += len(data)
-        if self.taken > self.capacity:
-            await self.closed.wait()
-            raise trio.ClosedResourceError
+        self.taken += bytes(data)
+        if len(self.taken) > self.capacity:
+            await self.reads.wait()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what was received behind the handshake's answer."""
+        return read_stream(self.taken.partition(b"\r\n\r\n")[2])
 
     async def wait_send_all_might_not_block(self) -> None:
         await trio.lowlevel.checkpoint()
@@ -66,7 +72,33 @@ async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
                 await till.ask({"type": "INSERT", "table": "item", "data": row, "ref": n})
             assert trio.current_time() - before < 1
             await stalled.closed.wait()
-        assert trio.current_time() - before < 5
+        assert 30 <= trio.current_time() - before < 40
+
+
+async def test_a_client_that_reads_late_gets_all_of_it_in_order(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    """What it could not take in time comes from the log; so the server has kept little of it."""
+    late, small = Stalled(HELLO), Limits(outbox=20_000)
+    async with (
+        open_test_house(data, limits=small) as house,
+        house.client() as till,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(house.house.serve, late)
+        for n in range(2000):
+            row = {"id": f"i{n}", "name": "x" * 100}
+            await till.ask({"type": "INSERT", "table": "item", "data": row, "ref": n})
+        late.reads.set()
+        await trio.sleep(1)
+        await till.ask({"type": "DELETE", "table": "item", "id": "i0", "ref": "end"})
+        await trio.sleep(1)
+        snapshot, *deltas = late.messages()
+        nursery.cancel_scope.cancel()
+    assert snapshot["type"] == "SNAPSHOT"
+    assert [delta["seq"] for delta in deltas] == list(range(snapshot["seq"] + 1, 2003))
+    assert [d["prev"] for d in deltas] == list(range(snapshot["seq"], 2002))
+    assert deltas[-1]["data"]["operation"] == "DELETE"
 
 
 async def test_a_client_that_stops_in_its_snapshot_is_given_up(
@@ -104,31 +136,46 @@ async def test_much_at_once_sends_nobody_away_who_reads(
             ops = [{"type": "DELETE", "table": "item", "id": f"i{n}"} for n in range(1000)]
 
 
+def listener_of(outbox: feed.Outbox) -> feed.Listener:
+    listener = feed.Listener(outbox, StoreId("b", "m"), seed=True)
+    listener.live = True
+    return listener
+
+
 async def mail(outbox: feed.Outbox) -> bytes | None:
     taken = await outbox.take()
-    return None if taken is None else b"".join(taken)
+    return None if taken is None else b"".join(taken.pieces)
 
 
-async def test_an_outbox_over_its_limit_closes_its_client(autojump_clock: MockClock) -> None:
+async def test_in_an_outbox_over_its_limit_views_fall_behind_and_answers_stay(
+    autojump_clock: MockClock,
+) -> None:
     outbox = feed.Outbox(limit=100)
-    outbox.put([b"x" * 60, b"x" * 60])
+    listener = listener_of(outbox)
+    outbox.put(listener, [feed.Piece(b"a", 1)])
+    assert await mail(outbox) == b"a"
+    outbox.put(listener, [feed.Piece(b"x" * 60, 2), feed.Piece(b"x" * 60, 3)])
     outbox.answer(b"an answer stays")
-    assert outbox.open
-    outbox.put([b"y"])
-    assert outbox.closing == (1013, "too slow; come back")
+    assert listener.live
+    outbox.put(listener, [feed.Piece(b"y", 4)])
+    assert (listener.live, outbox.open) == (False, True)
+    outbox.put(listener, [feed.Piece(b"z", 5)])
     assert await mail(outbox) == b"an answer stays"
-    assert await mail(outbox) is None
-    assert outbox.cut_off.is_set()
+    taken = await outbox.take()
+    assert taken == feed.Mail((), [listener], slow=True)
+    assert listener.cursor == 1
 
 
 async def test_a_snapshot_and_answers_are_never_dropped(autojump_clock: MockClock) -> None:
     outbox = feed.Outbox(limit=100)
-    outbox.put_snapshot([b"s"] * 1000)
-    outbox.put([b"d" * 90])
+    listener = listener_of(outbox)
+    outbox.put_snapshot(listener, [b"s"] * 1000, 7)
+    outbox.put(listener, [feed.Piece(b"d" * 90, 8)])
     outbox.answer(b"a" * 90)
-    assert outbox.open
     assert await mail(outbox) == b"s" * 1000
+    assert listener.cursor == 7
     assert await mail(outbox) == b"d" * 90 + b"a" * 90
+    assert listener.cursor == 8
 
 
 async def test_reading_stops_at_a_thousand_unread_answers(autojump_clock: MockClock) -> None:
@@ -145,9 +192,10 @@ async def test_reading_stops_at_a_thousand_unread_answers(autojump_clock: MockCl
 
 async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockClock) -> None:
     outbox = feed.Outbox()
+    listener = listener_of(outbox)
     sent = [bytes([n]) * 100_000 for n in range(10)]
-    for frame in sent:
-        outbox.put([frame])
+    for seq, frame in enumerate(sent):
+        outbox.put(listener, [feed.Piece(frame, seq)])
     outbox.close(1000)
     taken = []
     while (part := await mail(outbox)) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from support.frames import read_stream
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
@@ -147,22 +148,4 @@ def tables() -> dict[str, Any]:
 def read_frames() -> Callable[[bytes], list[Any]]:
     """Return a function that decodes unmasked final text frames, by RFC 6455 and not by us."""
 
-    def read(stream: bytes) -> list[Any]:
-        messages = []
-        while stream:
-            first, size, at = stream[0], stream[1], 2
-            assert first == 0x81, "one final text frame"
-            assert size < 128, "a server masks nothing"
-            if size >= 126:
-                width = {126: 2, 127: 8}[size]
-                size, at = int.from_bytes(stream[2 : 2 + width]), 2 + width
-            payload, stream = stream[at : at + size], stream[at + size :]
-            assert len(payload) == size
-            messages.append(json.loads(payload.decode(), parse_constant=_no_constant))
-        return messages
-
-    return read
-
-
-def _no_constant(name: str) -> None:
-    raise AssertionError(f"{name} is not JSON")
+    return read_stream

@@ -9,18 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mishkah.core.commands import (
-    MAX_OPS,
-    Delete,
-    Insert,
-    Transaction,
-    Update,
-    Write,
-    decode,
-    digest,
-    salvage_ref,
-)
+from mishkah.core.commands import MAX_OPS, decode, digest, salvage_ref
 from mishkah.core.errors import BadMessage, Refused, TooLarge
+from mishkah.core.messages import Delete, Insert, Transaction, Update, Write
 
 DELETE = {"type": "DELETE", "table": "t", "id": "a"}
 

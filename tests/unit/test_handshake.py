@@ -48,7 +48,7 @@ def test_an_opening_handshake_is_let_in() -> None:
     ],
 )
 def test_what_browsers_add_is_no_obstacle(changes: dict[str, str]) -> None:
-    assert read_upgrade(head(**changes), GUESTS) == Upgrade(())
+    assert read_upgrade(head(**changes), GUESTS).query == ()
 
 
 @pytest.mark.parametrize(
@@ -187,6 +187,15 @@ def test_the_query_is_decoded_and_an_empty_value_is_a_value(
     target: str, query: list[tuple[str, str]]
 ) -> None:
     assert read_upgrade(head(target), GUESTS).query == tuple(query)
+
+
+@pytest.mark.parametrize(
+    ("offered", "v1"),
+    [("mishkah.v1", True), ("x, mishkah.v1", True), ("mishkah.v2", False), ("", False)],
+)
+def test_the_subprotocol_is_chosen_where_it_is_offered(offered: str, v1: bool) -> None:
+    assert read_upgrade(head(Sec_WebSocket_Protocol=offered), GUESTS).v1 is v1
+    assert not read_upgrade(head(), GUESTS).v1
 
 
 def test_a_query_that_is_not_utf8_is_no_name_of_anybody() -> None:

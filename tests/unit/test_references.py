@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mishkah.core.commands import Delete, Insert, Op, Transaction, Update
 from mishkah.core.errors import BrokenReference, Refused
+from mishkah.core.messages import Delete, Insert, Op, Transaction, Update
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact

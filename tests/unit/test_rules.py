@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mishkah.core.commands import Insert, Update
 from mishkah.core.errors import InvalidRow
+from mishkah.core.messages import Insert, Update
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact

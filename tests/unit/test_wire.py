@@ -22,8 +22,11 @@ from mishkah.core.errors import (
 )
 from mishkah.core.frames import close_frame, frame
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import WHOLE
+from mishkah.core.snapshots import Snapshot
+from mishkah.core.views import read_view
 
-SIGN = wire.Store(StoreId("shop:1", "m"), "e1")
+SIGN = wire.Signature(StoreId("shop:1", "m"), "e1")
 HOUSE = {"branch": "shop:1", "module": "m", "epoch": "e1"}
 
 
@@ -51,9 +54,14 @@ def item(key: str, **more: Any) -> dict[str, Any]:
     return {"type": "INSERT", "table": "item", "data": data}
 
 
+def snapshot(shop: Any) -> bytes:
+    view = read_view(shop.rules.schema, None, None)
+    return b"".join(Snapshot(SIGN, shop.state, view).whole())
+
+
 def test_a_snapshot_has_every_table_and_every_field(shop: Any, read_frames: Any) -> None:
     shop.run(item("a", price=0.0000001, info={"ar": "شاي"}))
-    (message,) = read_frames(b"".join(wire.Snapshot(SIGN, shop.state)))
+    (message,) = read_frames(snapshot(shop))
     assert {key: message[key] for key in HOUSE} == HOUSE
     assert (message["type"], message["seq"]) == ("SNAPSHOT", 1)
     assert message["data"]["bill"] == []
@@ -63,12 +71,13 @@ def test_a_snapshot_has_every_table_and_every_field(shop: Any, read_frames: Any)
 
 
 def test_an_empty_store_has_a_snapshot_too(shop: Any, read_frames: Any) -> None:
-    (message,) = read_frames(b"".join(wire.Snapshot(SIGN, shop.state)))
+    (message,) = read_frames(snapshot(shop))
     assert (message["seq"], message["data"]) == (0, {"item": [], "bill": []})
 
 
 def deltas(shop: Any, commit: Commit, prev: int = 0) -> bytes:
-    return wire.deltas(SIGN, shop.rules.schema, commit, prev)
+    shown = read_view(shop.rules.schema, None, None).shows(commit.changes)
+    return wire.deltas(SIGN, WHOLE, commit, shown, prev)
 
 
 def test_a_change_is_one_delta_without_tx(shop: Any, read_frames: Any) -> None:

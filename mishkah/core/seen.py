@@ -1,0 +1,73 @@
+"""The state that a command's user saw, and whether others have changed it since."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from mishkah.core.commit import Commit
+from mishkah.core.errors import Conflict, Detail, pointer
+from mishkah.core.schema import Row, Table
+
+RowKey = tuple[str, str]
+"""(table, id)"""
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What is known of the commits after *base*.
+
+    *rivals* leads from a row to the fields that other clients have changed since; None where that
+    can't be told.
+    """
+
+    base: int
+    rivals: Mapping[RowKey, frozenset[str] | None] = {}
+
+    def after(self, commits: Sequence[Commit], client: str | None) -> "Seen":
+        """Return what is known when *commits* were made too, since the log was asked."""
+        rivals = dict(self.rivals)
+        for commit in commits:
+            for key in {(change.table, change.id) for change in commit.changes}:
+                fields, _ = written_by_others(commit, key, client)
+                known = rivals.get(key, frozenset())
+                rivals[key] = None if known is None else known | fields
+        return Seen(self.base, rivals)
+
+    def check(
+        self,
+        table: Table,
+        identifier: str,
+        seq: int,
+        row: Row,
+        changes: Iterable[str] | None,
+        at: tuple[str | int, ...],
+    ) -> None:
+        """Raise Conflict where another client has written what *changes* would overwrite.
+
+        *row* was written last by commit *seq*. No *changes* are a deletion: all fields.
+        """
+        if seq <= self.base:
+            return
+        rivals = self.rivals.get((table.name, identifier), frozenset())
+        clash = rivals if changes is None or rivals is None else rivals.intersection(changes)
+        if clash is None or clash:
+            names = sorted(clash or ()) if changes is not None else []
+            paths = [pointer(*at, name) for name in names] or [pointer(*at, "id")]
+            details = tuple(Detail(path, "base", Conflict.text) for path in paths)
+            raise Conflict(details, table.encode(row))
+
+
+def written_by_others(
+    commit: Commit, key: RowKey, client: str | None
+) -> tuple[frozenset[str], int]:
+    """Return the fields of the row *key* that *commit* wrote, and the commit before of that row.
+
+    The fields are none where *client* itself made the commit.
+    """
+    changes = [change for change in commit.changes if (change.table, change.id) == key]
+    fields = frozenset(
+        name
+        for change in changes
+        for name in ((change.old or change.new) if change.new is not None else change.old) or ()
+    )
+    own = client is not None and commit.client == client
+    return (frozenset() if own else fields), (changes[0].was if changes else 0)

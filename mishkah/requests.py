@@ -1,0 +1,107 @@
+"""What may enter a store's inbox, and how many of it share one transaction."""
+
+import msgspec
+import trio
+
+from mishkah.core.errors import Refused
+from mishkah.core.ids import StoreId
+from mishkah.core.messages import Query, Subscribe, Write
+from mishkah.feed import Listener, Outbox
+from mishkah.journal import NameKey
+
+MAX_BATCH = 512
+"""Requests that share one transaction."""
+MAX_BATCH_BYTES = 4 * 2**20
+"""Bytes of commands that do, the last of them aside."""
+TURNS = 3
+"""Turns of the event loop from a socket's bytes to the inbox, about."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """A command: its size on the wire, the how-manyth of its session it is, and who asks."""
+
+    outbox: Outbox
+    command: Write
+    size: int
+    number: int
+    client: str | None = None
+
+    @property
+    def key(self) -> NameKey | None:
+        ref = self.command.ref
+        return None if self.client is None or ref is None else (self.client, str(ref))
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A refusal that was clear before the store saw it; told in its turn."""
+
+    outbox: Outbox
+    refusal: Refused
+    ref: str | int | None
+
+
+class Join(msgspec.Struct, frozen=True):
+    """Show me what I subscribe to, and then what changes."""
+
+    outbox: Outbox
+    listener: Listener
+    asked: Subscribe
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """Send me what I have missed; *slow* is who could not take it when it came."""
+
+    outbox: Outbox
+    listener: Listener
+    slow: bool
+
+
+class Look(msgspec.Struct, frozen=True):
+    """Answer a query, of *size* bytes, with what is committed when its turn comes."""
+
+    outbox: Outbox
+    query: Query
+    size: int
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Show me the view of this name no more."""
+
+    outbox: Outbox
+    store: StoreId
+    view: str
+
+
+class Leave(msgspec.Struct, frozen=True):
+    """When all that I asked is answered, say so to my outbox."""
+
+    outbox: Outbox
+
+
+Request = Ask | Told | Join | Missed | Part | Look | Leave
+
+
+async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> list[Request]:
+    """Return *first* and everything else that is about to come, to share one transaction.
+
+    What a socket has received takes a few turns of the loop to get here. While more comes in these
+    turns, waiting for it costs less than a transaction, and a round of frames, of its own.
+    """
+    batch = [first]
+    size = _size(first)
+    before = 0
+    while before < len(batch):
+        before = len(batch)
+        for _ in range(TURNS):
+            await trio.lowlevel.checkpoint()
+        while len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
+            try:
+                batch.append(inbox.receive_nowait())
+            except (trio.WouldBlock, trio.EndOfChannel):
+                break
+            size += _size(batch[-1])
+    return batch
+
+
+def _size(request: Request) -> int:
+    return request.size if isinstance(request, Ask) else 0

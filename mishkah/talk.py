@@ -1,0 +1,232 @@
+"""What a client's messages mean on each kind of socket, and which store each is for."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import ClassVar
+
+import trio
+
+from mishkah.core import wire
+from mishkah.core.commands import MAX_OPS, decode, is_name, salvage_ref
+from mishkah.core.errors import (
+    BadMessage,
+    Forbidden,
+    Refused,
+    Text,
+    TooLarge,
+    UnknownAction,
+    UnsupportedVersion,
+)
+from mishkah.core.frames import POLICY_VIOLATION
+from mishkah.core.ids import StoreId
+from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
+from mishkah.core.values import stamp
+from mishkah.feed import Listener, Outbox
+from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
+
+HELLO_SECONDS = 10.0
+MAX_SUBSCRIPTIONS = 64
+"""Subscriptions, and stores, of one socket."""
+RETRY_MS = 1000
+"""When clients may come back after the server has stopped."""
+
+Inbox = trio.MemorySendChannel[Request]
+Room = tuple[StoreId, Inbox]
+Open = Callable[[str | None, str | None], Room]
+"""(branch, module) → the store and the way into it, opened if it is not. Raises UnknownModule."""
+Receive = Callable[[], Awaitable[str | bytes]]
+
+
+class Talk(ABC):
+    """One socket's side of the conversation; it owns its way into each store that it uses."""
+
+    goodbye: ClassVar[bytes] = b""
+    """What is said before a stopping server closes."""
+
+    def __init__(self, outbox: Outbox, client: str | None) -> None:
+        self.outbox = outbox
+        self.client = client
+        self.inboxes: dict[StoreId, Inbox] = {}
+
+    @abstractmethod
+    async def begin(self, receive: Receive) -> None:
+        """Do what comes before the first message that is heard."""
+
+    @abstractmethod
+    async def hear(self, message: str | bytes) -> None:
+        """Do what *message* asks, or see to it that its refusal is told."""
+
+    async def catch_up(self, listener: Listener, *, slow: bool) -> None:
+        """Ask for what *listener* has missed."""
+        if not listener.gone:
+            listener.asking = True
+            await self.inboxes[listener.store].send(Missed(self.outbox, listener, slow))
+
+    async def leave(self) -> None:
+        """Wait until every store has answered all that was asked."""
+        for inbox in self.inboxes.values():
+            try:
+                await inbox.send(Leave(self.outbox))
+            except trio.BrokenResourceError:
+                self.outbox.depart()
+        await self.outbox.departed(len(self.inboxes))
+
+    def hang_up(self) -> None:
+        for inbox in self.inboxes.values():
+            inbox.close()
+
+    def _enter(self, room: Room) -> Room:
+        """Keep an own way into a store, so that it stays open while this socket uses it."""
+        store, inbox = room
+        if store not in self.inboxes:
+            if len(self.inboxes) >= MAX_SUBSCRIPTIONS:
+                raise TooLarge(_TOO_MANY)
+            self.inboxes[store] = inbox.clone()
+        return store, self.inboxes[store]
+
+    async def _do(self, inbox: Inbox, command: Message, size: int) -> None:
+        """Send what *inbox*'s store is to answer, in its turn."""
+        outbox = self.outbox
+        match command:
+            case Query():
+                outbox.ask(size)
+                await inbox.send(Look(outbox, command, size))
+            case Call():
+                await inbox.send(Told(outbox, UnknownAction(), command.ref))
+            case Ping():
+                outbox.answer(wire.pong(_now()))
+            case Hello() | Subscribe() | Unsubscribe():
+                raise BadMessage(_NOT_HERE)
+            case _:
+                ask = Ask(
+                    outbox=outbox,
+                    command=command,
+                    size=size,
+                    number=outbox.ask(size),
+                    client=self.client,
+                )
+                await inbox.send(ask)
+
+
+class SeedTalk(Talk):
+    """A socket that is subscribed from the start to the one store that its URL names.
+
+    *asked* is what the URL says of the subscription.
+    """
+
+    def __init__(self, outbox: Outbox, client: str | None, room: Room, asked: Subscribe) -> None:
+        super().__init__(outbox, client)
+        self._store, self._inbox = self._enter(room)
+        self._asked = asked
+
+    async def begin(self, receive: Receive) -> None:
+        listener = Listener(self.outbox, self._store, seed=True)
+        await self._inbox.send(Join(self.outbox, listener, self._asked))
+
+    async def hear(self, message: str | bytes) -> None:
+        try:
+            command = decode(message)
+            if command.branch not in (None, self._store.branch):
+                raise Forbidden
+            if command.module not in (None, self._store.module):
+                raise Forbidden
+            await self._do(self._inbox, command, len(message))
+        except Refused as refusal:
+            await self._inbox.send(Told(self.outbox, refusal, salvage_ref(message)))
+
+
+class TalkV1(Talk):
+    """A socket of the subprotocol `mishkah.v1`: HELLO first, then any stores and views."""
+
+    goodbye = wire.goaway(RETRY_MS)
+
+    def __init__(self, outbox: Outbox, open_room: Open, limits: Mapping[str, int]) -> None:
+        super().__init__(outbox, None)
+        self._open = open_room
+        self._limits = limits
+
+    async def begin(self, receive: Receive) -> None:
+        with trio.move_on_after(HELLO_SECONDS) as waiting:
+            while self.outbox.open and not await self._is_greeted(await receive()):
+                pass
+        if waiting.cancelled_caught:
+            self.outbox.close(POLICY_VIOLATION, "no HELLO")
+
+    async def _is_greeted(self, message: str | bytes) -> bool:
+        try:
+            hello = decode(message)
+            if not isinstance(hello, Hello):
+                raise BadMessage(_HELLO_FIRST)
+            if hello.v != 1:
+                raise UnsupportedVersion
+            if hello.client is not None and not is_name(hello.client):
+                raise BadMessage(BAD_CLIENT)
+        except Refused as refusal:
+            self._refuse(refusal, message)
+            return False
+        self.client = hello.client
+        self.outbox.arabic = hello.lang.startswith("ar")
+        limits = {"ops": MAX_OPS, "subscriptions": MAX_SUBSCRIPTIONS, **self._limits}
+        self.outbox.answer(wire.welcome(version("mishkah-trio"), _now(), limits))
+        return True
+
+    async def hear(self, message: str | bytes) -> None:
+        try:
+            command = decode(message)
+            if isinstance(command, Ping):
+                self.outbox.answer(wire.pong(_now()))
+            else:
+                store, inbox = self._room(command)
+                await self._ask(store, inbox, command, len(message))
+        except Refused as refusal:
+            self._refuse(refusal, message)
+
+    async def _ask(self, store: StoreId, inbox: Inbox, command: Message, size: int) -> None:
+        match command:
+            case Subscribe():
+                if len(self.outbox.listeners) >= MAX_SUBSCRIPTIONS:
+                    raise TooLarge(_TOO_MANY)
+                listener = Listener(self.outbox, store, seed=False)
+                await inbox.send(Join(self.outbox, listener, command))
+            case Unsubscribe():
+                await inbox.send(Part(self.outbox, store, command.view))
+            case _:
+                await self._do(inbox, command, size)
+
+    def _room(self, command: Message) -> Room:
+        """Return the store that *command* names, or the only one that this socket uses."""
+        if command.branch is None and command.module is None:
+            if len(self.inboxes) == 1:
+                return next(iter(self.inboxes.items()))
+            if not isinstance(command, Subscribe):
+                raise BadMessage(_WHICH_STORE)
+        return self._enter(self._open(command.branch, command.module))
+
+    def _refuse(self, refusal: Refused, message: str | bytes) -> None:
+        ref = salvage_ref(message)
+        self.outbox.answer(wire.error(refusal, ref, arabic=self.outbox.arabic))
+
+
+def _now() -> str:
+    return stamp(datetime.now(UTC))
+
+
+BAD_CLIENT = Text(
+    "client is a name of 1-128 bytes without control characters",
+    "اسم الجهاز client من 1 إلى 128 بايت دون أحرف تحكم",
+)
+_NOT_HERE = Text(
+    "This message belongs to the subprotocol mishkah.v1, and HELLO is its first",
+    "هذه الرسالة تخص البروتوكول mishkah.v1، وأولها HELLO",
+)
+_HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO")
+_WHICH_STORE = Text(
+    "Name the branch and the module: this socket has not one store only",
+    "حدد branch و module: هذا الاتصال لا يخص مخزنًا واحدًا",
+)
+_TOO_MANY = Text(
+    f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions and stores",
+    f"للاتصال الواحد {MAX_SUBSCRIPTIONS} اشتراكًا ومخزنًا على الأكثر",
+)
