@@ -22,7 +22,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
 from mishkah.http.door import Limits
-from mishkah.http.handshake import Guests
+from mishkah.http.handshake import SUBPROTOCOL, Guests
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.plugins import Plugins
 
@@ -159,9 +159,22 @@ class TestHouse:
     @asynccontextmanager
     async def client(self, **query: str) -> AsyncIterator[Client]:
         """Connect with these URL parameters."""
+        async with self._connected(f"/?{urlencode(query)}") as client:
+            yield client
+
+    @asynccontextmanager
+    async def v1(self, name: str | None = None) -> AsyncIterator[Client]:
+        """Connect with the subprotocol `mishkah.v1`, and say HELLO as the client *name*."""
+        async with self._connected("/", SUBPROTOCOL) as client:
+            await client.send({"type": "HELLO", "v": 1, "client": name})
+            assert (await client.receive())["type"] == "WELCOME"
+            yield client
+
+    @asynccontextmanager
+    async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[Client]:
         async with trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
-                nursery, self.connect(), "localhost", f"/?{urlencode(query)}"
+                nursery, self.connect(), "localhost", path, subprotocols=subprotocols
             )
             try:
                 yield Client(ws)

@@ -1,60 +1,15 @@
 """Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
 
 from pathlib import Path
-from typing import Any
 
 import trio
-from support.frames import read_stream
+from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
 from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.http.door import Limits
 from mishkah.testing import open_test_house
-
-HELLO = (
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
-
-
-class Stalled(trio.abc.HalfCloseableStream):
-    """A server's end of a connection whose peer says hello and reads nothing until `reads`."""
-
-    def __init__(self, hello: bytes) -> None:
-        self.closed = trio.Event()
-        self.reads = trio.Event()
-        self._hello = hello
-        self.taken = b""
-        self.capacity = 50_000
-
-    async def send_all(self, data: Any) -> None:
-        await trio.lowlevel.checkpoint()
-        self.taken += bytes(data)
-        if len(self.taken) > self.capacity:
-            await self.reads.wait()
-
-    def messages(self) -> list[dict[str, Any]]:
-        """Return what was received behind the handshake's answer."""
-        return read_stream(self.taken.partition(b"\r\n\r\n")[2])
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def send_eof(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.lowlevel.checkpoint()
-        if self._hello:
-            hello, self._hello = self._hello, b""
-            return hello
-        await self.closed.wait()
-        raise trio.ClosedResourceError
-
-    async def aclose(self) -> None:
-        self.closed.set()
-        await trio.lowlevel.checkpoint()
 
 
 async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
