@@ -53,6 +53,7 @@ class _Letter(NamedTuple):
     upto: int = 0
     alone: bool = False
     more: bool = False
+    asked: int = 0
 
 
 class Mail(NamedTuple):
@@ -124,6 +125,12 @@ class Outbox:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
             self._append(_Letter((frame,), len(frame), 1))
+
+    def put_result(self, pieces: Iterable[bytes], held: int) -> None:
+        """Queue an answer that is worked out while it is sent, and holds *held* bytes."""
+        if self.open:
+            self._asked += held
+            self._append(_Letter(pieces, answers=1, alone=True, asked=held))
 
     def close(self, code: int, reason: str = "") -> None:
         """Take nothing more; when what is queued has been sent, close with *code*."""
@@ -222,6 +229,7 @@ class Outbox:
     def _note(self, letter: _Letter) -> None:
         self._size -= letter.size
         self._answers -= letter.answers
+        self._asked -= letter.asked
         if letter.listener is not None:
             letter.listener.cursor = letter.upto
 

@@ -23,6 +23,7 @@ from mishkah.http.handshake import Guests, Upgrade
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
+from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
@@ -93,7 +94,8 @@ class House:
         except Refused as refusal:
             await _say_goodbye(ws, guard, refusal)
         else:
-            await Session(ws, guard.send_frames, talk).run(self.stopping)
+            pace = None if guard.address is None else Pace(self._limits.rate)
+            await Session(ws, guard.send_frames, talk, pace).run(self.stopping)
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
@@ -131,6 +133,10 @@ class House:
             return True
         log.warning("no branch is opened: maxPatternBranches (%d) is reached", len(made))
         return False
+
+    async def pulse(self) -> None:
+        """Find out which clients are there no more, until the house is stopped."""
+        await self._door.pulse()
 
     def stop(self) -> None:
         """Let nobody else in, and let every session finish what it has received."""
@@ -185,6 +191,7 @@ async def open_house(
                 guests or Guests(),
                 limits or Limits(),
             )
+            sessions.start_soon(house.pulse)
             try:
                 yield house
             finally:

@@ -7,6 +7,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from mishkah.core.frames import GOING_AWAY, NORMAL
 from mishkah.feed import Outbox
+from mishkah.pace import Pace
 from mishkah.talk import Talk
 
 QUIET = 0.2
@@ -18,12 +19,13 @@ Send = Callable[[Iterable[bytes]], Awaitable[None]]
 
 
 class Session:
-    """A socket and its *talk*, whose outbox it empties with *send*."""
+    """A socket and its *talk*, whose outbox it empties with *send*; *pace* slows it down."""
 
-    def __init__(self, ws: WebSocketConnection, send: Send, talk: Talk) -> None:
+    def __init__(self, ws: WebSocketConnection, send: Send, talk: Talk, pace: Pace | None) -> None:
         self._ws = ws
         self._send = send
         self._talk = talk
+        self._pace = pace
         self._outbox: Outbox = talk.outbox
         self._reading = trio.CancelScope()
 
@@ -49,6 +51,8 @@ class Session:
                 await self._talk.begin(self._ws.get_message)
                 while outbox.open:
                     await outbox.room()
+                    if self._pace is not None:
+                        await self._pace.turn()
                     await self._talk.hear(await self._ws.get_message())
             except (ConnectionClosed, trio.BrokenResourceError):
                 outbox.hang_up()

@@ -1,7 +1,7 @@
 """The task that owns one module's rows in one branch: everything enters by its inbox, in order."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -12,6 +12,8 @@ from mishkah.core.commit import Commit, Name
 from mishkah.core.draft import Draft
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Ref
+from mishkah.core.query import Question, read_question
 from mishkah.core.seen import Seen
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
@@ -206,7 +208,25 @@ class Store:
                 outbox.depart()
 
     def _look(self, request: Look) -> None:
-        request.outbox.answered(request.size)
+        """Answer a query over the rows of this moment, while the answer is sent."""
+        outbox, asked = request.outbox, request.query
+        try:
+            question = read_question(self._rules.schema, asked)
+            rows = [record.json for record in question.candidates(self._state)]
+        except Refused as refusal:
+            outbox.answer(wire.error(refusal, asked.ref, arabic=outbox.arabic))
+        else:
+            outbox.put_result(_result(question, rows, asked.ref, self._state.seq), 8 * len(rows))
+        outbox.answered(request.size)
+
+
+def _result(question: Question, rows: list[bytes], ref: Ref | None, seq: int) -> Iterator[bytes]:
+    """Yield nothing while the question is worked out, then its RESULT."""
+    try:
+        for page in question.slices(rows):
+            yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
+    except Refused as refusal:
+        yield wire.error(refusal, ref)
 
 
 def _name(ask: Ask) -> Name | None:

@@ -6,6 +6,7 @@ A server's frames are not masked, so one frame is the same bytes for every clien
 CONTINUATION = 0x0
 TEXT = 0x1
 CLOSE = 0x8
+PING = 0x9
 
 NORMAL = 1000
 GOING_AWAY = 1001

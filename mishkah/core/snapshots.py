@@ -1,11 +1,12 @@
 """A view as it was at one commit, written down while it is sent."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from mishkah.core.frames import frame, frame_head
 from mishkah.core.schema import Table
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.views import View
+from mishkah.core.where import candidates
 from mishkah.core.wire import Signature, quote
 
 PIECE = 256 * 1024
@@ -27,7 +28,7 @@ class Snapshot:
         self._signature = signature
         self._view = view
         self._rows = [
-            (table, [record.json for record in _records(state, view, table)])
+            (table, [record.json for record in candidates(state, table, view.where)])
             for table in view.tables.values()
         ]
         self._starts = [(0, 0)]
@@ -119,17 +120,6 @@ class Snapshot:
             self.seq,
             extra,
         )
-
-
-def _records(state: State, view: View, table: Table) -> Iterable[Record]:
-    """Return the records of *table* that *view* may hold: an index makes them few."""
-    rows = state.tables[table.name]
-    for field, values in (view.where.equalities if view.where else {}).items():
-        for index in table.indexes:
-            if index.fields == (field,):
-                ids = [i for v in values for i in state.holders(table.name, index, (v,))]
-                return [rows.records[i] for i in dict.fromkeys(ids)]
-    return rows.records.values()
 
 
 def _joined(rows: Sequence[bytes]) -> Iterator[bytes]:

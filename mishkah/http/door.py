@@ -10,6 +10,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 
 from mishkah.core.frames import Watch
 from mishkah.feed import LIMIT
+from mishkah.http.crowd import Crowd, peer_of
 from mishkah.http.guard import Guard
 from mishkah.http.handshake import MAX_HEAD, SUBPROTOCOL, Guests, Turned, Upgrade, read_upgrade
 
@@ -17,13 +18,19 @@ log = logging.getLogger(__name__)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may take: seconds, bytes, frames."""
+    """What one connection may take: seconds, bytes, frames.
+
+    *rate* (messages a second) and *connections* (of one address) do not count on loopback.
+    """
 
     handshake: float = 10.0
     message: int = 2**20
     fragments: int = 128
     outbox: int = LIMIT
     stall: float = 30.0
+    idle: float = 30.0
+    rate: float = 200.0
+    connections: int = 200
 
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
@@ -38,26 +45,38 @@ class Door:
         self._guests = guests
         self._limits = limits
         self._knocking: set[trio.CancelScope] = set()
+        self._inside: set[Guard] = set()
+        self._crowd = Crowd(limits.connections)
+        self._pulse = trio.CancelScope()
 
     def close(self) -> None:
         """Send away who has not come in yet."""
+        self._pulse.cancel()
         for scope in self._knocking:
             scope.cancel()
+
+    async def pulse(self) -> None:
+        """Ping clients that have been silent, until the door is closed; the dead are given up."""
+        idle = self._limits.idle
+        with self._pulse:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    await trio.sleep(idle / 2)
+                    now = trio.current_time()
+                    for guard in self._inside:
+                        if now - guard.heard >= idle and now - guard.asked >= idle:
+                            nursery.start_soon(guard.ping, idle)
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve *stream* and close it. Raises nothing but Cancelled."""
         try:
             async with stream, trio.open_nursery() as nursery:
-                with trio.move_on_after(self._limits.handshake) as knocking:
-                    self._knocking.add(knocking)
-                    try:
-                        entered = await self._let_in(stream, nursery)
-                    finally:
-                        self._knocking.discard(knocking)
-                if not knocking.cancelled_caught and entered is not None:
-                    ws, guard, upgrade = entered
-                    await self._answer(ws, guard, upgrade)
-                    await guard.aclose()
+                try:
+                    with self._crowd.counted(peer_of(stream)):
+                        await self._meet(stream, nursery)
+                except Turned as turned:
+                    with trio.move_on_after(self._limits.handshake):
+                        await _turn_away(stream, turned)
                 nursery.cancel_scope.cancel()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionClosed):
             pass  # the client has gone
@@ -66,15 +85,28 @@ class Door:
         except* Exception:
             log.exception("a connection failed; the others go on")
 
+    async def _meet(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
+        """Let the client in within the time that it has, and serve it. Raises `Turned`."""
+        with trio.move_on_after(self._limits.handshake) as knocking:
+            self._knocking.add(knocking)
+            try:
+                ws, guard, upgrade = await self._let_in(stream, nursery)
+            finally:
+                self._knocking.discard(knocking)
+        if knocking.cancelled_caught:
+            return
+        self._inside.add(guard)
+        try:
+            await self._answer(ws, guard, upgrade)
+            await guard.aclose()
+        finally:
+            self._inside.discard(guard)
+
     async def _let_in(
         self, stream: trio.abc.Stream, nursery: trio.Nursery
-    ) -> tuple[WebSocketConnection, Guard, Upgrade] | None:
-        try:
-            head, rest = await _read_head(stream)
-            upgrade = read_upgrade(head, self._guests)
-        except Turned as turned:
-            await _turn_away(stream, turned)
-            return None
+    ) -> tuple[WebSocketConnection, Guard, Upgrade]:
+        head, rest = await _read_head(stream)
+        upgrade = read_upgrade(head, self._guests)
         limits = self._limits
         guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments), limits.stall)
         request = await wrap_server_stream(

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable
 
 import trio
 
-from mishkah.core.frames import CLOSE, Violation, Watch, close_frame
+from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, frame
+from mishkah.http.crowd import peer_of
 
 LINGER = 1.0
 """Seconds that a closed connection is drained, lest a reset overtake the close frame."""
+_PING = frame(b"", PING)
 MAX_LINGER_BYTES = 32 * 2**20
 _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
@@ -39,6 +41,10 @@ class Guard(trio.abc.Stream):
         self._reading = False
         self._closed: trio.Event | None = None
         self.why_closed: Callable[[], int | None] = lambda: None
+        self.heard = trio.current_time()
+        """When bytes came from the peer last; and when it was `asked` whether it is there."""
+        self.asked = self.heard
+        self.address = peer_of(stream)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return the next bytes, up to the first that break a bound; then the end."""
@@ -63,9 +69,11 @@ class Guard(trio.abc.Stream):
             return data
         self._reading = True
         try:
-            return bytes(await self._stream.receive_some(max_bytes))
+            data = bytes(await self._stream.receive_some(max_bytes))
         finally:
             self._reading = False
+        self.heard = trio.current_time()
+        return data
 
     async def _end(self, violation: Violation) -> None:
         with trio.move_on_after(LINGER):
@@ -84,6 +92,18 @@ class Guard(trio.abc.Stream):
         or has stalled.
         """
         await self._send(pieces, closing=False)
+
+    async def ping(self, patience: float) -> None:
+        """Ask the peer whether it is there; give the connection up if nothing comes in time."""
+        self.asked = trio.current_time()
+        try:
+            await self._send([_PING], closing=False)
+            sent = trio.current_time()
+            await trio.sleep(patience)
+            if self.heard < sent:
+                await trio.aclose_forcefully(self._stream)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it has gone by itself
 
     async def _send(self, pieces: Iterable[bytes], *, closing: bool) -> None:
         async with self._turn:

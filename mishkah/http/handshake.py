@@ -24,6 +24,7 @@ _REASONS = {
     403: b"Forbidden",
     405: b"Method Not Allowed",
     426: b"Upgrade Required",
+    429: b"Too Many Requests",
     431: b"Request Header Fields Too Large",
 }
 

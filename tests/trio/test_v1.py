@@ -275,3 +275,33 @@ async def test_a_slow_client_is_resynced_from_the_log(
     first = next(m["seq"] for m in messages if m["type"] == "SNAPSHOT")
     assert sorted(set(seqs)) == list(range(first + 1, 504)), "nothing is missed"
     assert seqs == sorted(seqs)
+
+
+async def test_a_query_has_one_answer(autojump_clock: MockClock, data: Path) -> None:
+    async with open_test_house(data) as house, house.v1("a") as till, house.client() as seed:
+        for n in range(5):
+            await till.ask(insert(f"i{n}", n, qty=n))
+        ask = {"type": "QUERY", "table": "item", "order": [["qty", "desc"]], "limit": 2, **SHOP}
+        page = await till.ask({**ask, "ref": "q", "fields": ["id"]})
+        assert (page["type"], page["seq"]) == ("RESULT", 6)
+        assert page["rows"] == [{"id": "i4"}, {"id": "i3"}]
+        more = await till.ask({**ask, "ref": "r", "after": page["next"], "where": ["qty", ">", 1]})
+        assert [row["id"] for row in more["rows"]] == ["i2"]
+        assert "next" not in more
+        no = await till.ask({**ask, "ref": "s", "limit": 0})
+        assert (no["code"], no["details"][0]["path"]) == ("INVALID", "/limit")
+        await seed.send({**ask, "limit": 1})
+        assert (await seed.expect("RESULT"))["rows"][0]["id"] == "i4"
+
+
+async def test_a_query_sees_what_was_written_before_it(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    async with open_test_house(data) as house, house.v1("a") as till:
+        for n in range(20):
+            await till.send(insert(f"i{n}"))
+            count = {"aggregate": {"values": {"n": ["count"]}}, "ref": n}
+            await till.send({"type": "QUERY", "table": "item", **SHOP, **count})
+        assert [(await till.receive())["rows"] for _ in range(20)] == [
+            [{"n": n}] for n in range(1, 21)
+        ]

@@ -1,0 +1,62 @@
+"""Clients that vanish, and clients that want too much: found out, and slowed down."""
+
+from pathlib import Path
+
+import pytest
+import trio
+from support.stalled import HELLO, Stalled
+from trio.testing import MockClock
+
+from mishkah.http.crowd import Crowd
+from mishkah.http.handshake import Turned
+from mishkah.pace import Pace
+from mishkah.testing import open_test_house
+
+
+async def test_a_client_that_vanished_is_noticed(autojump_clock: MockClock, data: Path) -> None:
+    """Its Wi-Fi went without a word: no bytes come, and what is sent is taken by the kernel."""
+    gone = Stalled(HELLO, capacity=10**9)
+    async with open_test_house(data) as house, trio.open_nursery() as nursery:
+        before = trio.current_time()
+        nursery.start_soon(house.house.serve, gone)
+        await gone.closed.wait()
+        assert 60 <= trio.current_time() - before < 90
+        assert gone.taken.endswith(b"\x89\x00"), "it was asked"
+
+
+async def test_a_client_that_is_silent_and_there_stays(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    async with open_test_house(data) as house, house.client() as till:
+        await till.receive()
+        await trio.sleep(10_000)
+        ack = await till.ask({"type": "DELETE", "table": "note", "id": "n1", "ref": 1})
+        assert ack["type"] == "ACK"
+
+
+async def test_over_its_rate_a_client_is_read_more_slowly(autojump_clock: MockClock) -> None:
+    pace = Pace(10)
+    before = trio.current_time()
+    for _ in range(20):
+        await pace.turn()
+    assert trio.current_time() == before
+    for _ in range(100):
+        await pace.turn()
+    assert trio.current_time() - before == pytest.approx(10)
+    await trio.sleep(100)
+    before = trio.current_time()
+    for _ in range(20):
+        await pace.turn()
+    assert trio.current_time() == before
+
+
+def test_an_address_has_so_many_connections_at_a_time() -> None:
+    crowd = Crowd(2)
+    with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"), crowd.counted("10.0.0.2"):
+        with pytest.raises(Turned) as turned, crowd.counted("10.0.0.1"):
+            pass
+        assert turned.value.status == 429
+        with crowd.counted(None), crowd.counted(None), crowd.counted(None):
+            pass
+    with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"):
+        pass
