@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from mishkah import Rule
-from mishkah.core.commands import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.errors import Refused
+from mishkah.core.messages import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.schema import with_unique
 from mishkah.core.seeding import Seeded, Seeds
 from mishkah.core.sequences import make_sequence

@@ -48,10 +48,10 @@ class Seen(msgspec.Struct, frozen=True):
         if seq <= self.base:
             return
         rivals = self.rivals.get((table.name, identifier), frozenset())
-        clash = rivals if changes is None or rivals is None else rivals.intersection(changes)
-        if clash is None or clash:
-            names = sorted(clash or ()) if changes is not None else []
-            paths = [pointer(*at, name) for name in names] or [pointer(*at, "id")]
+        set_here = table.fields if changes is None else changes
+        clash = sorted(set_here) if rivals is None else sorted(rivals.intersection(set_here))
+        if clash:
+            paths = [pointer(*at, "id")] if changes is None else [pointer(*at, n) for n in clash]
             details = tuple(Detail(path, "base", Conflict.text) for path in paths)
             raise Conflict(details, table.encode(row))
 

@@ -5,32 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from support.sample import sample_plugins, shape
 from support.server import SAMPLE
 
-from mishkah.catalog import Catalog
-from mishkah.plugins import Plugins, collect, installed
 from mishkah.testing import open_test_house
-from mishkah.watchdog import Watchdog
 
 COMMANDS = {"INSERT", "UPDATE", "DELETE", "TRANSACTION"}
-SAME = {
-    *("type", "code", "ref", "path", "rule", "dup"),
-    *("branch", "module", "table", "operation", "id"),
-}
-"""The keys whose values must be those of the page; other values only have the same type."""
-
-
-def sample_plugins() -> Plugins:
-    return collect(installed(), Catalog(SAMPLE, Plugins()).named_modules, Watchdog())
-
-
-def shape(value: Any, key: str = "") -> Any:
-    """Return *value* with what may differ from run to run put away."""
-    if isinstance(value, dict):
-        return {name: shape(inner, name) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [shape(inner) for inner in value]
-    return value if key in SAME else type(value).__name__
 
 
 def exchanges(section: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -5,7 +5,7 @@ from typing import Any
 import mishkah_gym
 import pytest
 
-from mishkah.core.commands import Insert, Update
+from mishkah.core.messages import Insert, Update
 
 MEMBER = {"id": "m1", "full_name": {"ar": "محمد", "en": "Mohamed"}, "email": "m1@example.com"}
 SUBSCRIPTION = {

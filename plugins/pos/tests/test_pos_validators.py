@@ -6,7 +6,7 @@ from typing import Any
 import mishkah_pos
 import pytest
 
-from mishkah.core.commands import Insert, Update
+from mishkah.core.messages import Insert, Update
 
 ORDER = {"id": "o1", "subtotal": 100, "service": 12, "tax": Decimal("15.68"), "discount": 0,
          "total": Decimal("127.68")}  # fmt: skip
