@@ -11,7 +11,7 @@ import trio
 
 from mishkah.catalog import Catalog
 from mishkah.house import House, open_house
-from mishkah.http.handshake import Guests, is_loopback
+from mishkah.http.guests import Guests, is_loopback
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
 

@@ -17,9 +17,12 @@ from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
 from mishkah.feed import Outbox
-from mishkah.http.door import Door, Limits
+from mishkah.http.door import Door
 from mishkah.http.guard import Guard
-from mishkah.http.handshake import Guests, Upgrade
+from mishkah.http.guests import Guests
+from mishkah.http.handshake import Upgrade
+from mishkah.http.limits import Limits
+from mishkah.http.site import make_site
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
@@ -59,7 +62,7 @@ class House:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
-        self._door = Door(self._answer, guests, limits)
+        self._door = Door(self._answer, make_site(self._status), guests, limits)
 
     async def open_listed(self) -> None:
         """Open the stores of all listed branches, side by side, and wait until each is settled."""
@@ -119,6 +122,9 @@ class House:
         except BadFile as bad:
             log.error("a store can't be opened: %s", bad)
             raise UnknownModule from bad
+
+    def _status(self) -> dict[str, str]:
+        return {str(store): keeper.status for store, keeper in self.keepers.items()}
 
     def _may_open(self, store: StoreId) -> bool:
         """Keep patterns from making more branches than the installation allows."""

@@ -21,8 +21,9 @@ from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
-from mishkah.http.door import Limits
-from mishkah.http.handshake import SUBPROTOCOL, Guests
+from mishkah.http.guests import Guests
+from mishkah.http.handshake import SUBPROTOCOL
+from mishkah.http.limits import Limits
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.plugins import Plugins
 

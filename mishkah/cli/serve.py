@@ -16,7 +16,7 @@ from mishkah.checking import check, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
 from mishkah.house import House
-from mishkah.http.handshake import is_origin
+from mishkah.http.guests import is_origin
 from mishkah.jsonfile import BadFile
 from mishkah.lock import CantServe
 from mishkah.plugins import BrokenPlugin

@@ -7,11 +7,13 @@ from ipaddress import ip_address
 
 import trio
 
-from mishkah.http.handshake import Turned
+from mishkah.http.turned import Turned
 
 
 def peer_of(stream: trio.abc.Stream) -> str | None:
     """Return the address at the other end; None for this machine's own, which nothing limits."""
+    if isinstance(stream, trio.SSLStream):
+        stream = stream.transport_stream
     if not isinstance(stream, trio.SocketStream):
         return None
     try:

@@ -4,33 +4,20 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
 from mishkah.core.frames import Watch
-from mishkah.feed import LIMIT
+from mishkah.http.connection import Connection, Handover, Head
 from mishkah.http.crowd import Crowd, peer_of
+from mishkah.http.gateway import Application, respond
 from mishkah.http.guard import Guard
-from mishkah.http.handshake import MAX_HEAD, SUBPROTOCOL, Guests, Turned, Upgrade, read_upgrade
+from mishkah.http.guests import Caller, Guests, caller_of, is_loopback
+from mishkah.http.handshake import SUBPROTOCOL, Upgrade, read_upgrade
+from mishkah.http.limits import Limits
+from mishkah.http.turned import Turned
 
 log = logging.getLogger(__name__)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may take: seconds, bytes, frames.
-
-    *rate* (messages a second) and *connections* (of one address) do not count on loopback.
-    """
-
-    handshake: float = 10.0
-    message: int = 2**20
-    fragments: int = 128
-    outbox: int = LIMIT
-    stall: float = 30.0
-    idle: float = 30.0
-    rate: float = 200.0
-    connections: int = 200
 
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
@@ -38,22 +25,28 @@ Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
 
 
 class Door:
-    """Lets clients in, one connection at a time each; *answer* serves those that come in."""
+    """Lets clients in, one connection at a time each.
 
-    def __init__(self, answer: Answer, guests: Guests, limits: Limits) -> None:
+    *answer* serves those that open a WebSocket, *app* the requests of the others.
+    """
+
+    def __init__(self, answer: Answer, app: Application, guests: Guests, limits: Limits) -> None:
         self._answer = answer
+        self._app = app
         self._guests = guests
         self._limits = limits
-        self._knocking: set[trio.CancelScope] = set()
+        self._knocking: set[Connection] = set()
         self._inside: set[Guard] = set()
         self._crowd = Crowd(limits.connections)
         self._pulse = trio.CancelScope()
+        self._closed = False
 
     def close(self) -> None:
-        """Send away who has not come in yet."""
+        """Take no more requests; those that are being answered are the last."""
+        self._closed = True
         self._pulse.cancel()
-        for scope in self._knocking:
-            scope.cancel()
+        for connection in self._knocking:
+            connection.retire()
 
     async def pulse(self) -> None:
         """Ping clients that have been silent, until the door is closed; the dead are given up."""
@@ -67,13 +60,13 @@ class Door:
                         if now - guard.heard >= idle and now - guard.asked >= idle:
                             nursery.start_soon(guard.ping, idle)
 
-    async def serve(self, stream: trio.abc.Stream) -> None:
+    async def serve(self, stream: trio.abc.Stream, scheme: str = "http") -> None:
         """Serve *stream* and close it. Raises nothing but Cancelled."""
         try:
             async with stream, trio.open_nursery() as nursery:
                 try:
                     with self._crowd.counted(peer_of(stream)):
-                        await self._meet(stream, nursery)
+                        await self._meet(stream, scheme, nursery)
                 except Turned as turned:
                     with trio.move_on_after(self._limits.handshake):
                         await _turn_away(stream, turned)
@@ -85,51 +78,52 @@ class Door:
         except* Exception:
             log.exception("a connection failed; the others go on")
 
-    async def _meet(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
-        """Let the client in within the time that it has, and serve it. Raises `Turned`."""
-        with trio.move_on_after(self._limits.handshake) as knocking:
-            self._knocking.add(knocking)
-            try:
-                ws, guard, upgrade = await self._let_in(stream, nursery)
-            finally:
-                self._knocking.discard(knocking)
-        if knocking.cancelled_caught:
+    async def _meet(self, stream: trio.abc.Stream, scheme: str, nursery: trio.Nursery) -> None:
+        """Answer requests; one for a WebSocket is the last. Raises `Turned`."""
+        address = peer_of(stream) or "127.0.0.1"
+
+        def caller(head: Head) -> Caller:
+            who = caller_of(address, scheme, head.headers, self._guests.proxies)
+            self._guests.check(who.host, head.headers.get("origin"))
+            return who
+
+        async def answer(head: Head, connection: Connection) -> None:
+            await respond(self._app, head, connection, caller(head))
+
+        if self._closed:
             return
+        connection = Connection(stream, self._limits, answer)
+        self._knocking.add(connection)
+        try:
+            handover = await connection.run()
+        finally:
+            self._knocking.discard(connection)
+        if handover is not None and not self._closed:
+            await self._open(stream, handover, caller(handover.head), nursery)
+
+    async def _open(
+        self, stream: trio.abc.Stream, handover: Handover, caller: Caller, nursery: trio.Nursery
+    ) -> None:
+        """Let a WebSocket in and serve it. Raises `Turned`."""
+        head, limits = handover.head, self._limits
+        upgrade = read_upgrade(head)
+        watch = Watch(limits.message, limits.fragments)
+        address = None if is_loopback(caller.address) else caller.address
+        guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)
+        with trio.move_on_after(limits.handshake) as shaking:
+            request = await wrap_server_stream(
+                nursery, guard, message_queue_size=4, max_message_size=limits.message
+            )
+            ws = await request.accept(subprotocol=SUBPROTOCOL if upgrade.v1 else None)
+        if shaking.cancelled_caught:
+            return
+        guard.why_closed = lambda: ws.closed.code if ws.closed else None
         self._inside.add(guard)
         try:
             await self._answer(ws, guard, upgrade)
             await guard.aclose()
         finally:
             self._inside.discard(guard)
-
-    async def _let_in(
-        self, stream: trio.abc.Stream, nursery: trio.Nursery
-    ) -> tuple[WebSocketConnection, Guard, Upgrade]:
-        head, rest = await _read_head(stream)
-        upgrade = read_upgrade(head, self._guests)
-        limits = self._limits
-        guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments), limits.stall)
-        request = await wrap_server_stream(
-            nursery, guard, message_queue_size=4, max_message_size=limits.message
-        )
-        ws = await request.accept(subprotocol=SUBPROTOCOL if upgrade.v1 else None)
-        guard.why_closed = lambda: ws.closed.code if ws.closed else None
-        return ws, guard, upgrade
-
-
-async def _read_head(stream: trio.abc.Stream) -> tuple[bytes, bytes]:
-    """Return the request's head with its blank line, and the bytes that came behind it."""
-    read = bytearray()
-    while (end := read.find(b"\r\n\r\n")) < 0:
-        if len(read) > MAX_HEAD:
-            raise Turned(431, "The head of this request is too large.")
-        data = await stream.receive_some(4096)
-        if not data:
-            raise trio.BrokenResourceError("the client left before its request was whole")
-        read += data
-        if read[:1] not in b"GPHODCT":  # a TLS hello or noise: no HTTP method begins like this
-            raise Turned(400, "This is not an HTTP request.")
-    return bytes(read[: end + 4]), bytes(read[end + 4 :])
 
 
 async def _turn_away(stream: trio.abc.Stream, turned: Turned) -> None:

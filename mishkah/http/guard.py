@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 import trio
 
 from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, frame
-from mishkah.http.crowd import peer_of
 
 LINGER = 1.0
 """Seconds that a closed connection is drained, lest a reset overtake the close frame."""
@@ -27,7 +26,13 @@ class Guard(trio.abc.Stream):
     """
 
     def __init__(
-        self, stream: trio.abc.Stream, head: bytes, rest: bytes, watch: Watch, stall: float
+        self,
+        stream: trio.abc.Stream,
+        head: bytes,
+        rest: bytes,
+        watch: Watch,
+        stall: float,
+        address: str | None,
     ) -> None:
         self._stream = stream
         self._head = head
@@ -44,7 +49,8 @@ class Guard(trio.abc.Stream):
         self.heard = trio.current_time()
         """When bytes came from the peer last; and when it was `asked` whether it is there."""
         self.asked = self.heard
-        self.address = peer_of(stream)
+        self.address = address
+        """Where the client is; None for this machine, which no rate limits."""
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return the next bytes, up to the first that break a bound; then the end."""

@@ -8,7 +8,7 @@ from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
 from mishkah.http.crowd import Crowd
-from mishkah.http.handshake import Turned
+from mishkah.http.turned import Turned
 from mishkah.pace import Pace
 from mishkah.testing import open_test_house
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from mishkah.http.door import Limits
+from mishkah.http.limits import Limits
 from mishkah.journal import MemoryJournals
 from mishkah.testing import Client, open_test_house
 

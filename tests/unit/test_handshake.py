@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mishkah.http.handshake import Guests, Turned, Upgrade, is_origin, read_upgrade
+from mishkah.http.guests import Guests, is_origin
+from mishkah.http.handshake import Upgrade, read_upgrade
+from mishkah.http.turned import Turned
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 HEADERS = {
