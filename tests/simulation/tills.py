@@ -1,5 +1,6 @@
 """People at tills: what they ask for, what they were shown when they asked, what they were told."""
 
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -7,11 +8,44 @@ import trio
 
 from mishkah import client
 from mishkah.client import Database, Insert, Update, Write
-from simulation.network import Network
-from simulation.world import ALL_COINS
+from mishkah.client.link import Dial
+from simulation.world import ALL_COINS, TABLES
 
-SECONDS = 20.0
-"""How long a till works."""
+LOW = 3
+"""Fewer pieces than these are shown by who watches what runs out."""
+PATIENCE = 120.0
+"""Seconds after which a screen shows the truth, or never will."""
+
+Row = dict[str, Any]
+Rows = dict[str, dict[str, Row]]
+"""Table → id → row."""
+
+
+class Truth:
+    """What the rows are in the end, for who has asked for nothing more and waits to see it."""
+
+    def __init__(self) -> None:
+        self._rows: Rows = {}
+        self._told = trio.Event()
+
+    def tell(self, rows: Rows) -> None:
+        self._rows = rows
+        self._told.set()
+
+    async def shown_by(
+        self, db: Database, tables: Sequence[str], holds: Callable[[Row], bool] | None = None
+    ) -> None:
+        """Wait until *db* shows all rows of *tables* that *holds*, and no others."""
+        await self._told.wait()
+        expected = {
+            table: [row for _, row in sorted(self._rows[table].items()) if not holds or holds(row)]
+            for table in tables
+        }
+        shown: dict[str, list[Row]] = {}
+        with trio.move_on_after(PATIENCE), db.subscribe() as changes:
+            while (shown := {table: db.list(table) for table in tables}) != expected:
+                await anext(changes)
+        assert shown == expected, f"{db.client} does not see what is so"
 
 
 class Deed:
@@ -41,32 +75,32 @@ class Till:
     def __init__(self, name: str, rng: Random) -> None:
         self.name = name
         self.deeds: list[Deed] = []
-        self.shown: dict[str, list[dict[str, Any]]] = {}
-        """What its screen shows at the end of the story."""
+        self.answered = trio.Event()
+        """Set when each of its deeds has been done or refused."""
         self._rng = rng
         self._made = 0
 
-    async def work(self, network: Network, quiet: trio.Event) -> None:
-        """Work for a while; then wait for the answers, and for the screen to show all of it."""
+    async def work(self, dial: Dial, seconds: float, truth: Truth) -> None:
+        """Work for a while; then wait for the answers, and for the screen to show the truth."""
         async with client.connect(
             "ws://localhost",
             "shop",
             "m",
             client=self.name,
             patience=1000,
-            dial=network.dial,
+            dial=dial,
             rng=Random(self._rng.random()),
         ) as db:
-            end = trio.current_time() + SECONDS
+            end = trio.current_time() + seconds
             while trio.current_time() < end:
-                await trio.sleep(self._rng.choice([0, 0.01, 0.5, 2]))
+                await trio.sleep(seconds / 20 * self._rng.choice([0, 0.01, 0.5, 2]))
                 assert sum(purse["coins"] for purse in db.list("purse")) == ALL_COINS
                 self._do_something(db)
-            await quiet.wait()
-            await settled(db)
-            self.shown = {table: db.list(table) for table in ("item", "sale", "purse")}
+            await db.flush()
             for deed in self.deeds:
                 deed.settle()
+            self.answered.set()
+            await truth.shown_by(db, list(TABLES))
 
     def _do_something(self, db: Database) -> None:
         rng = self._rng
@@ -140,9 +174,21 @@ class Till:
         self.deeds.append(Deed(ops, base, write))
 
 
-async def settled(db: Database) -> None:
-    """Wait until all is answered and everybody else's writes are shown too."""
-    await trio.sleep(60)  # whoever waits to come back does so within the longest delay
-    await db.flush()
-    await trio.sleep(60)
-    assert db.status == "live"
+class Screen:
+    """A display of what runs out: it only looks, through a filter."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+
+    async def watch(self, dial: Dial, truth: Truth) -> None:
+        async with client.connect(
+            "ws://localhost",
+            "shop",
+            "m",
+            tables=["item"],
+            where=["stock", "<", LOW],
+            patience=1000,
+            dial=dial,
+            rng=self._rng,
+        ) as db:
+            await truth.shown_by(db, ["item"], lambda row: row["stock"] < LOW)

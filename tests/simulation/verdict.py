@@ -6,11 +6,8 @@ from typing import Any
 
 from mishkah.core.commit import Change, Commit
 from mishkah.journal import NameKey
-from simulation.tills import Deed
+from simulation.tills import Deed, Rows
 from simulation.world import ALL_COINS, SEEDS, TABLES
-
-Rows = dict[str, dict[str, dict[str, Any]]]
-"""Table → id → row."""
 
 
 def judge(
