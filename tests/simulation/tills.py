@@ -80,8 +80,11 @@ class Till:
         self._rng = rng
         self._made = 0
 
-    async def work(self, dial: Dial, seconds: float, truth: Truth) -> None:
-        """Work for a while; then wait for the answers, and for the screen to show the truth."""
+    async def work(self, dial: Dial, seconds: float, truth: Truth, *, pause: float = 1.0) -> None:
+        """Work for a while; then wait for the answers, and for the screen to show the truth.
+
+        *pause* is how long it rests now and then, in seconds.
+        """
         async with client.connect(
             "ws://localhost",
             "shop",
@@ -93,7 +96,7 @@ class Till:
         ) as db:
             end = trio.current_time() + seconds
             while trio.current_time() < end:
-                await trio.sleep(seconds / 20 * self._rng.choice([0, 0.01, 0.5, 2]))
+                await trio.sleep(pause * self._rng.choice([0, 0.01, 0.5, 2]))
                 assert sum(purse["coins"] for purse in db.list("purse")) == ALL_COINS
                 self._do_something(db)
             await db.flush()
