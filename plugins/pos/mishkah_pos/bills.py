@@ -149,26 +149,43 @@ def is_offered_with_the_item(new: Row, old: Row | None, view: View) -> None:
     """Refuse a modifier of a group that the line's item has not, or one too many of its group."""
     if unchanged(new, old, "line_id", "modifier_id", "quantity"):
         return
-    line, modifier = (
-        view.get("order_line", new["line_id"]),
-        view.get("modifier", new["modifier_id"]),
-    )
+    line = view.get("order_line", new["line_id"])
+    modifier = view.get("modifier", new["modifier_id"])
     if line is None or modifier is None:
         return
-    item, group = line["item_id"], modifier["group_id"]
-    if not any(view.find("item_modifier_group", item_id=item, group_id=group)):
+    if not _is_offered(modifier, line, view):
         raise Invalid(
             "This is not offered with the item",
             field="modifier_id",
             ar="هذه الإضافة غير متاحة مع الصنف",
         )
-    most = (view.get("modifier_group", group) or {}).get("max_choices")
-    if most is not None and sum(_quantities(line["id"], group, view)) > most:
+    group = view.get("modifier_group", modifier["group_id"]) or {}
+    most = group.get("max_choices")
+    if most is not None and sum(_quantities(line["id"], group["id"], view)) > most:
         raise Invalid(
             f"A line takes at most {most} of this group",
             field="quantity",
             ar=f"الحد الأقصى من هذه المجموعة {most}",
         )
+
+
+def suits_its_modifiers(new: Row, old: Row | None, view: View) -> None:
+    """Refuse to turn a line into another item, which is not offered with the line's modifiers."""
+    if old is None or unchanged(new, old, "item_id"):
+        return
+    for each in view.find("order_line_modifier", line_id=new["id"]):
+        modifier = view.get("modifier", each["modifier_id"])
+        if modifier is not None and not _is_offered(modifier, new, view):
+            raise Invalid(
+                "A modifier of this line is not offered with the item",
+                field="item_id",
+                ar="إحدى إضافات السطر غير متاحة مع الصنف",
+            )
+
+
+def _is_offered(modifier: Row, line: Row, view: View) -> bool:
+    group = modifier["group_id"]
+    return any(view.find("item_modifier_group", item_id=line["item_id"], group_id=group))
 
 
 def _quantities(line_id: str, group: str, view: View) -> Iterator[int]:

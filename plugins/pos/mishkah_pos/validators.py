@@ -31,6 +31,7 @@ VALIDATORS: Mapping[str, Sequence[Validator]] = {
     ],
     "order_line": [
         bills.has_a_price_of_its_item,
+        bills.suits_its_modifiers,
         bills.sums_its_modifiers,
         bills.costs_what_it_says,
         bills.leaves_a_settled_bill_alone,
