@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from mishkah import Invalid, Row, View
-from mishkah_pos.sums import add, less, times, unchanged
+from mishkah_pos.sums import add, less, sides, times, unchanged
 
 SETTLED = ("closed", "cancelled")
 """The states of an order whose bill stands."""
@@ -129,7 +129,7 @@ def sums_its_modifiers(new: Row, old: Row | None, view: View) -> None:
 def is_in_its_lines_extras(new: Row, old: Row | None, view: View) -> None:
     if unchanged(new, old, "line_id", "quantity", "price"):
         return
-    for line_id in {new["line_id"], old["line_id"] if old is not None else new["line_id"]}:
+    for line_id in sides(new, old, "line_id"):
         line = view.get("order_line", line_id)
         if line is not None and not _has_its_extras(line, view):
             raise Invalid(
@@ -197,8 +197,7 @@ def _quantities(line_id: str, group: str, view: View) -> Iterator[int]:
 
 def _orders_of(new: Row, old: Row | None, view: View) -> Iterator[Row]:
     """Yield the order of a line, and the one that it leaves."""
-    ids = [new["order_id"]] if old is None else [new["order_id"], old["order_id"]]
-    for order_id in dict.fromkeys(ids):
+    for order_id in sides(new, old, "order_id"):
         order = view.get("order_header", order_id)
         if order is not None:
             yield order

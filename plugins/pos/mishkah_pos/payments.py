@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from mishkah import Invalid, Row, View
 from mishkah_pos.bills import is_whole
-from mishkah_pos.sums import add, less, unchanged
+from mishkah_pos.sums import add, less, sides, unchanged
 
 
 def paid(order_id: str, view: View) -> Decimal:
@@ -89,7 +89,7 @@ def says_what_was_paid_back(new: Row, old: Row | None, view: View) -> None:
 def is_part_of_its_payment(new: Row, old: Row | None, view: View) -> None:
     if unchanged(new, old, "payment_id", "amount"):
         return
-    for payment_id in {new["payment_id"], old["payment_id"] if old else new["payment_id"]}:
+    for payment_id in sides(new, old, "payment_id"):
         payment = view.get("payment", payment_id)
         if payment is None:
             continue

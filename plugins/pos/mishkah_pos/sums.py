@@ -33,3 +33,8 @@ def unchanged(new: Row, old: Row | None, *fields: str) -> bool:
     change since then by what happened around it.
     """
     return old is not None and all(old[field] == new[field] for field in fields)
+
+
+def sides(new: Row, old: Row | None, field: str) -> Iterable[str]:
+    """Return the id that a row names in *field*, and that which it named before."""
+    return dict.fromkeys([new[field]] if old is None else [new[field], old[field]])

@@ -149,12 +149,12 @@ class Till:
                 assert not list(self.view.find("payment", order_id=identifier))
                 self.torn.discard(identifier)
                 continue
-            self.check_bill(step, order)
+            self.check_bill(step, order, was)
             self.check_money(order)
             if was is not None and was["status"] in ("closed", "cancelled"):
                 assert (order["total"], order["status"]) == (was["total"], was["status"])
 
-    def check_bill(self, step: Step, order: Any) -> None:
+    def check_bill(self, step: Step, order: Any, was: Any) -> None:
         lines = list(self.view.find("order_line", order_id=order["id"]))
         for line in lines:
             assert line["total"] == line["quantity"] * line["unit_price"]
@@ -166,8 +166,9 @@ class Till:
         elif agrees:
             self.torn.discard(order["id"])
         assert agrees or order["id"] in self.torn
-        if order["id"] in self.torn and step.order == order["id"]:
-            assert step.act not in ("pay", "status"), "an order that lost a line was gone on with"
+        if order["id"] in self.torn:
+            assert order["status"] == was["status"], "an order that lost a line went on"
+            assert (step.act, step.order) != ("pay", order["id"]), "it was paid"
 
     def check_money(self, order: Any) -> None:
         kept = Decimal(0)
