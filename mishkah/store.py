@@ -125,15 +125,15 @@ class Store:
             return request
         ref = request.command.ref
         try:
-            if request.number <= request.outbox.refused_upto:
-                raise StorageFull
             name = _name(request)
             known = name and names.get((name.client, name.ref))
-            if name and known:
+            if name and known:  # what was done is never told as refused, disk or no disk
                 if known.digest != name.digest:
                     raise RefReused
                 made = known.seq - self._state.seq
                 return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
+            if request.number <= request.outbox.refused_upto:
+                raise StorageFull
             saw = seen.get(id(request))
             asked = Asked(
                 command=request.command,
