@@ -72,6 +72,16 @@ def test_every_name_in_the_seeds_is_in_two_languages(pos: Any) -> None:
                     assert row[field]["en"], (name, row["id"], field)
 
 
+@pytest.mark.parametrize(
+    ("table", "field", "names"),
+    [("order_header", "status", "order_status"), ("order_header", "order_type", "order_type"),
+     ("menu_item", "station", "kitchen_section")],
+)  # fmt: skip
+def test_what_the_schema_lists_has_a_name(pos: Any, table: str, field: str, names: str) -> None:
+    listed = pos.rules.schema.tables[table].fields[field].limits.enum
+    assert tuple(row["id"] for row in pos.rows(names)) == listed
+
+
 def test_there_is_an_order_in_every_status_and_a_shift_of_both_kinds(pos: Any) -> None:
     statuses = {order["status"] for order in pos.rows("order_header")}
     assert statuses == {status["id"] for status in pos.rows("order_status")}
@@ -175,7 +185,6 @@ def test_what_orders_name_is_not_deleted_under_them(pos: Any) -> None:
     named = {
         "menu_item": "item_om_ali",
         "shift": "shift_1",
-        "order_type": "dine_in",
         "payment_method": "cash",
         "modifier": "mod_nuts",
     }
