@@ -48,14 +48,19 @@ class Session:
         outbox = self._outbox
         with self._reading:
             try:
-                await self._talk.begin(self._ws.get_message)
+                await self._talk.begin(self._receive)
                 while outbox.open:
-                    await outbox.room()
-                    if self._pace is not None:
-                        await self._pace.turn()
-                    await self._talk.hear(await self._ws.get_message())
+                    await self._talk.hear(await self._receive())
             except (ConnectionClosed, trio.BrokenResourceError):
                 outbox.hang_up()
+
+    async def _receive(self) -> str | bytes:
+        """Return the next message, when so little waits for this client that it may be read."""
+        await self._outbox.room()
+        if self._pace is not None:
+            await self._pace.turn()
+        message: str | bytes = await self._ws.get_message()
+        return message
 
     async def _write(self) -> None:
         try:

@@ -1,6 +1,8 @@
 """Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import trio
 from support.stalled import HELLO, Stalled
@@ -9,6 +11,8 @@ from trio.testing import MockClock
 from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.http.door import Limits
+from mishkah.session import Session
+from mishkah.talk import TalkV1
 from mishkah.testing import open_test_house
 
 
@@ -157,3 +161,37 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
         assert len(part) <= feed.CHUNK
         taken.append(part)
     assert b"".join(taken) == b"".join(sent)
+
+
+class Babbler:
+    """A socket whose client says rubbish for ever, and reads nothing."""
+
+    def __init__(self) -> None:
+        self.said = 0
+
+    async def get_message(self) -> str:
+        await trio.lowlevel.checkpoint()
+        self.said += 1
+        assert self.said < 5000, "it is read without end"
+        return "{}"
+
+    async def aclose(self, code: int, reason: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
+    autojump_clock: MockClock,
+) -> None:
+    client: Any = Babbler()
+
+    async def send(pieces: Iterable[bytes]) -> None:
+        await trio.sleep_forever()
+
+    def nowhere(branch: str | None, module: str | None) -> Any:
+        raise AssertionError("no store is asked for")
+
+    session = Session(client, send, TalkV1(feed.Outbox(), nowhere, {}), None)
+    with trio.move_on_after(60) as waited:
+        await session.run(trio.Event())
+    assert waited.cancelled_caught
+    assert client.said <= feed.MAX_ANSWERS + 1
