@@ -1,6 +1,8 @@
 """A filtered view is always the filter of the whole, live and from any cursor on."""
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -161,3 +163,20 @@ def test_a_filtered_snapshot_has_what_the_filter_holds(shop: Any, read_frames: A
     )
     (only,) = read_frames(b"".join(Snapshot(SIGN, shop.state, few).parts()))
     assert only["data"] == {"item": []}
+
+
+def test_nobody_who_left_a_quiet_view_is_kept(shop: Any) -> None:
+    dispatch = Dispatch(SIGN, shop.rules.schema)
+    view = read_view(shop.rules.schema, None, None)
+    stays = Listener(Outbox(), StoreId("b", "m"), seed=True)
+    dispatch.join(stays, view, 0)
+    gone = []
+    for _ in range(500):
+        outbox = Outbox()
+        dispatch.join(Listener(outbox, StoreId("b", "m"), seed=True), view, 0)
+        outbox.hang_up()
+        gone.append(weakref.ref(outbox))
+    del outbox
+    gc.collect()
+    assert sum(one() is not None for one in gone) < 50
+    assert stays in dispatch.listeners
