@@ -194,4 +194,4 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught
-    assert client.said <= feed.MAX_ANSWERS + 1
+    assert client.said < 2 * feed.MAX_ANSWERS
