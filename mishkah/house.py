@@ -27,6 +27,7 @@ from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
+from mishkah.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class House:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
+        self._turns = Turns()
         self._door = Door(self._answer, guests, limits)
 
     async def open_listed(self) -> None:
@@ -95,7 +97,8 @@ class House:
             await _say_goodbye(ws, guard, refusal)
         else:
             pace = None if guard.address is None else Pace(self._limits.rate)
-            await Session(ws, guard.send_frames, talk, pace).run(self.stopping)
+            session = Session(ws, guard.send_frames, talk, pace, self._turns)
+            await session.run(self.stopping)
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:

@@ -21,7 +21,7 @@ from mishkah.core.where import Where, candidates, read_where
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
-SLICE = 500
+SLICE = 200
 """Rows that are looked at in one go."""
 
 Order = tuple[tuple[str, bool], ...]

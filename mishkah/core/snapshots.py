@@ -11,7 +11,7 @@ from mishkah.core.wire import Signature, quote
 
 PIECE = 256 * 1024
 """Bytes that are put together at a time, about."""
-_SCANNED = 2000
+_SCANNED = 500
 """Rows that a filter looks at for one part."""
 _KEPT = 8
 """Parts that are kept for others who are at the same place."""

@@ -10,10 +10,12 @@ from trio.testing import MockClock
 
 from mishkah import feed
 from mishkah.core.ids import StoreId
+from mishkah.core.query import SLICE
 from mishkah.http.door import Limits
 from mishkah.session import Session
 from mishkah.talk import TalkV1
 from mishkah.testing import open_test_house
+from mishkah.turns import Turns
 
 
 async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
@@ -190,8 +192,38 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     def nowhere(branch: str | None, module: str | None) -> Any:
         raise AssertionError("no store is asked for")
 
-    session = Session(client, send, TalkV1(feed.Outbox(), nowhere, {}), None)
+    session = Session(client, send, TalkV1(feed.Outbox(), nowhere, {}), None, Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught
     assert client.said < 2 * feed.MAX_ANSWERS
+
+
+async def test_however_many_ask_much_the_loop_goes_round_between_their_slices(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    """So a client that asks little waits for one slice at each step, and not for everybody's."""
+    asking, rows = 10, 3000
+    ops = [{"type": "INSERT", "table": "item", "data": {"id": f"i{n}"}} for n in range(rows)]
+    total = {"type": "QUERY", "table": "item", "aggregate": {"values": {"n": ["count"]}}, "ref": 1}
+    rounds = answers = 0
+    async with open_test_house(data) as house, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            nonlocal answers
+            async with house.client() as client:
+                await ready.wait()
+                assert (await client.ask(total))["rows"] == [{"n": rows}]
+                answers += 1
+
+        ready = trio.Event()
+        async with house.client() as till:
+            await till.ask({"type": "TRANSACTION", "ops": ops, "ref": 0})
+            for _ in range(asking):
+                nursery.start_soon(ask)
+            await trio.sleep(1)
+            ready.set()
+            while answers < asking:
+                await trio.lowlevel.checkpoint()
+                rounds += 1
+    assert rounds >= asking * rows / SLICE
