@@ -203,7 +203,7 @@ class Store:
         outbox, asked = request.outbox, request.query
         try:
             question = read_question(self._rules.schema, asked)
-            rows = [record.json for record in question.candidates(self._state)]
+            rows = question.candidates(self._state)
         except Refused as refusal:
             outbox.answer(wire.error(refusal, asked.ref, arabic=outbox.arabic))
         else:
@@ -211,7 +211,9 @@ class Store:
         outbox.answered(request.size)
 
 
-def _result(question: Question, rows: list[bytes], ref: Ref | None, seq: int) -> Iterator[bytes]:
+def _result(
+    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int
+) -> Iterator[bytes]:
     """Yield nothing while the question is worked out, then its RESULT."""
     try:
         for page in question.slices(rows):

@@ -14,7 +14,7 @@ import msgspec
 from mishkah.core.errors import Detail, InvalidRow, Text, UnknownTable, pointer
 from mishkah.core.messages import Query
 from mishkah.core.schema import Row, Schema, Table, unknown_field
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.totals import Totals, read_totals
 from mishkah.core.values import READERS, Wrong, number
 from mishkah.core.where import Where, candidates, read_where
@@ -44,8 +44,8 @@ class Question(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] | None
     totals: Totals | None
 
-    def candidates(self, state: State) -> Iterable[Record]:
-        """Return the records that may be in the answer."""
+    def candidates(self, state: State) -> Sequence[bytes]:
+        """Return the rows, as JSON, that may be in the answer."""
         return candidates(state, self.table, self.where)
 
     def slices(self, rows: Sequence[bytes]) -> Iterator["Page | None"]:

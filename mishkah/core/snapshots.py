@@ -28,8 +28,7 @@ class Snapshot:
         self._signature = signature
         self._view = view
         self._rows = [
-            (table, [record.json for record in candidates(state, table, view.where)])
-            for table in view.tables.values()
+            (table, candidates(state, table, view.where)) for table in view.tables.values()
         ]
         self._starts = [(0, 0)]
         self._recent: dict[int, tuple[bytes, bool]] = {}

@@ -23,8 +23,7 @@ def ask(shop: Any, **more: Any) -> Page:
     """Return the answer to a QUERY of the table ``item`` as it comes off the wire."""
     asked = Query(table="item", **_decode(json.dumps(more)))
     question = read_question(shop.rules.schema, asked)
-    rows = [record.json for record in question.candidates(shop.state)]
-    (*waits, page) = question.slices(rows)
+    (*waits, page) = question.slices(question.candidates(shop.state))
     assert waits == [None] * len(waits)
     assert page is not None
     return page
