@@ -102,12 +102,12 @@ class House:
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
-            return TalkV1(outbox, self.enter, {"message": self._limits.message})
+            return TalkV1(outbox, self._clock, self.enter, {"message": self._limits.message})
         room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
-        return SeedTalk(outbox, client, room, _subscription(upgrade))
+        return SeedTalk(outbox, self._clock, client, room, _subscription(upgrade))
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return the store that a client means, opened, and the way into it.
