@@ -11,6 +11,9 @@ from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.feed import CHUNK, Listener, Piece
 
+_SPARE = 16
+"""So many listeners more than twice those that were there, and who has gone is forgotten."""
+
 
 class Audience:
     """A view and who looks at it. *prev* is the last commit that it showed."""
@@ -20,7 +23,15 @@ class Audience:
         self.prev = prev
         self.listeners: list[Listener] = []
         self.snapshot: Snapshot | None = None
+        self._most = _SPARE
         self._waiting: list[Piece] = []
+
+    def join(self, listener: Listener) -> None:
+        """Show *listener* what comes; where nothing does, those who have left are forgotten too."""
+        if len(self.listeners) >= self._most:
+            self.listeners = [other for other in self.listeners if other.live]
+            self._most = 2 * len(self.listeners) + _SPARE
+        self.listeners.append(listener)
 
     def show(self, signature: wire.Signature, commit: Commit) -> None:
         """Write down what the view shows of *commit*, once for all."""
@@ -77,7 +88,7 @@ class Dispatch:
     def join(self, listener: Listener, view: View, seq: int) -> None:
         """Show *listener* every commit after *seq*, which is the last one."""
         listener.live = True
-        self._of(view, seq).listeners.append(listener)
+        self._of(view, seq).join(listener)
 
     def snapshot(self, view: View, state: State) -> Snapshot:
         """Return *view* as it is now; who comes before it changes gets the same."""

@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import ClassVar
 
 import trio
 
+from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import MAX_OPS, decode, is_name, salvage_ref
 from mishkah.core.errors import (
@@ -45,10 +45,14 @@ class Talk(ABC):
     goodbye: ClassVar[bytes] = b""
     """What is said before a stopping server closes."""
 
-    def __init__(self, outbox: Outbox, client: str | None) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, client: str | None) -> None:
         self.outbox = outbox
+        self._clock = clock
         self.client = client
         self.inboxes: dict[StoreId, Inbox] = {}
+
+    def _now(self) -> str:
+        return stamp(self._clock())
 
     @abstractmethod
     async def begin(self, receive: Receive) -> None:
@@ -96,7 +100,7 @@ class Talk(ABC):
             case Call():
                 await inbox.send(Told(outbox, UnknownAction(), command.ref))
             case Ping():
-                outbox.answer(wire.pong(_now()))
+                outbox.answer(wire.pong(self._now()))
             case Hello() | Subscribe() | Unsubscribe():
                 raise BadMessage(_NOT_HERE)
             case _:
@@ -116,8 +120,10 @@ class SeedTalk(Talk):
     *asked* is what the URL says of the subscription.
     """
 
-    def __init__(self, outbox: Outbox, client: str | None, room: Room, asked: Subscribe) -> None:
-        super().__init__(outbox, client)
+    def __init__(
+        self, outbox: Outbox, clock: Clock, client: str | None, room: Room, asked: Subscribe
+    ) -> None:
+        super().__init__(outbox, clock, client)
         self._store, self._inbox = self._enter(room)
         self._asked = asked
 
@@ -142,8 +148,10 @@ class TalkV1(Talk):
 
     goodbye = wire.goaway(RETRY_MS)
 
-    def __init__(self, outbox: Outbox, open_room: Open, limits: Mapping[str, int]) -> None:
-        super().__init__(outbox, None)
+    def __init__(
+        self, outbox: Outbox, clock: Clock, open_room: Open, limits: Mapping[str, int]
+    ) -> None:
+        super().__init__(outbox, clock, None)
         self._open = open_room
         self._limits = limits
 
@@ -169,14 +177,14 @@ class TalkV1(Talk):
         self.client = hello.client
         self.outbox.arabic = hello.lang.startswith("ar")
         limits = {"ops": MAX_OPS, "subscriptions": MAX_SUBSCRIPTIONS, **self._limits}
-        self.outbox.answer(wire.welcome(version("mishkah-trio"), _now(), limits))
+        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits))
         return True
 
     async def hear(self, message: str | bytes) -> None:
         try:
             command = decode(message)
             if isinstance(command, Ping):
-                self.outbox.answer(wire.pong(_now()))
+                self.outbox.answer(wire.pong(self._now()))
             else:
                 store, inbox = self._room(command)
                 await self._ask(store, inbox, command, len(message))
@@ -207,10 +215,6 @@ class TalkV1(Talk):
     def _refuse(self, refusal: Refused, message: str | bytes) -> None:
         ref = salvage_ref(message)
         self.outbox.answer(wire.error(refusal, ref, arabic=self.outbox.arabic))
-
-
-def _now() -> str:
-    return stamp(datetime.now(UTC))
 
 
 BAD_CLIENT = Text(

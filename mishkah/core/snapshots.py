@@ -11,7 +11,7 @@ from mishkah.core.wire import Signature, quote
 
 PIECE = 256 * 1024
 """Bytes that are put together at a time, about."""
-_SCANNED = 2000
+_SCANNED = 500
 """Rows that a filter looks at for one part."""
 _KEPT = 8
 """Parts that are kept for others who are at the same place."""
@@ -28,8 +28,7 @@ class Snapshot:
         self._signature = signature
         self._view = view
         self._rows = [
-            (table, [record.json for record in candidates(state, table, view.where)])
-            for table in view.tables.values()
+            (table, candidates(state, table, view.where)) for table in view.tables.values()
         ]
         self._starts = [(0, 0)]
         self._recent: dict[int, tuple[bytes, bool]] = {}
