@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mishkah.core import wire
 from mishkah.core.commit import Commit
@@ -11,6 +12,11 @@ from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.feed import CHUNK, Listener, Piece
 
+_FIRST_SWEEP = 64
+"""So many views more than twice those that were looked at last time, and they are swept."""
+_SNAPSHOTS = 8
+"""Snapshots that are kept while nothing changes, beside those that are being sent."""
+
 
 class Audience:
     """A view and who looks at it. *prev* is the last commit that it showed."""
@@ -19,7 +25,6 @@ class Audience:
         self.view = view
         self.prev = prev
         self.listeners: list[Listener] = []
-        self.snapshot: Snapshot | None = None
         self._waiting: list[Piece] = []
 
     def show(self, signature: wire.Signature, commit: Commit) -> None:
@@ -29,7 +34,6 @@ class Audience:
             return
         frames = wire.deltas(signature, self.view.id, commit, shown, self.prev)
         self.prev = commit.seq
-        self.snapshot = None
         self._waiting.append(Piece(frames, commit.seq))
 
     def publish(self) -> None:
@@ -38,7 +42,11 @@ class Audience:
         self._waiting.clear()
         for listener in self.listeners:
             listener.outbox.put(listener, pieces)
+
+    def is_looked_at(self) -> bool:
+        """Forget who has gone, and tell whether anybody is left."""
         self.listeners = [listener for listener in self.listeners if listener.live]
+        return bool(self.listeners)
 
 
 def together(pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -69,6 +77,9 @@ class Dispatch:
         self._index: dict[_Slot, dict[str, Audience]] = {}
         self._fields: dict[str, set[str]] = {name: set() for name in schema.tables}
         self._touched: dict[str, Audience] = {}
+        self._most = _FIRST_SWEEP
+        self._last: dict[str, Snapshot] = {}
+        self._sent: WeakValueDictionary[str, Snapshot] = WeakValueDictionary()
 
     @property
     def listeners(self) -> list[Listener]:
@@ -81,13 +92,18 @@ class Dispatch:
 
     def snapshot(self, view: View, state: State) -> Snapshot:
         """Return *view* as it is now; who comes before it changes gets the same."""
-        audience = self._of(view, state.seq)
-        if audience.snapshot is None or audience.snapshot.seq != state.seq:
-            audience.snapshot = Snapshot(self._signature, state, view)
-        return audience.snapshot
+        snapshot = self._sent.get(view.id)
+        if snapshot is None or snapshot.seq != state.seq:
+            snapshot = self._sent[view.id] = Snapshot(self._signature, state, view)
+        self._last.pop(view.id, None)
+        self._last[view.id] = snapshot
+        if len(self._last) > _SNAPSHOTS:
+            del self._last[next(iter(self._last))]
+        return snapshot
 
     def note(self, commit: Commit) -> None:
         """Write *commit* down for each view that shows it."""
+        self._last.clear()
         for audience in self._concerned(commit).values():
             audience.show(self._signature, commit)
             self._touched[audience.view.id] = audience
@@ -96,18 +112,27 @@ class Dispatch:
         """Put what was noted into the outboxes; forget views that nobody looks at."""
         for audience in self._touched.values():
             audience.publish()
-            if not audience.listeners:
+            if not audience.is_looked_at():
                 self._forget(audience)
         self._touched.clear()
 
     def _of(self, view: View, seq: int) -> Audience:
         if (audience := self._audiences.get(view.id)) is None:
+            if len(self._audiences) >= self._most:
+                self._sweep()
             audience = self._audiences[view.id] = Audience(view, seq)
             for slot in _slots(view):
                 self._index.setdefault(slot, {})[view.id] = audience
                 if slot[1]:
                     self._fields[slot[0]].add(slot[1])
         return audience
+
+    def _sweep(self) -> None:
+        """Forget views that nobody looks at any more, though nothing changed in them."""
+        for audience in list(self._audiences.values()):
+            if not audience.is_looked_at():
+                self._forget(audience)
+        self._most = 2 * len(self._audiences) + _FIRST_SWEEP
 
     def _forget(self, audience: Audience) -> None:
         del self._audiences[audience.view.id]

@@ -21,9 +21,9 @@ from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
-from mishkah.http.door import Limits
 from mishkah.http.handshake import SUBPROTOCOL, Guests
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 
 NOON = datetime(2025, 10, 29, 12, 0, tzinfo=UTC)

@@ -62,6 +62,13 @@ class TooLarge(Refused):
     text = Text("This message is too large", "هذه الرسالة أكبر من الحد المسموح")
 
 
+def too_many(most: int) -> Text:
+    return Text(
+        f"A socket has at most {most} subscriptions and stores",
+        f"للاتصال الواحد {most} اشتراكًا ومخزنًا على الأكثر",
+    )
+
+
 class Forbidden(Refused):
     code = "FORBIDDEN"
     text = Text(
