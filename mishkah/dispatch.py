@@ -1,6 +1,6 @@
 """Who is shown which commit: views, their listeners, and an index that finds them by value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -12,6 +12,8 @@ from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.feed import CHUNK, Listener, Piece
 
+Slot = tuple[str, str, Any]
+"""(table, field, value); the field "" leads to the views that require no value."""
 _FIRST_SWEEP = 64
 """So many views more than twice those that were looked at last time, and they are swept."""
 _SNAPSHOTS = 8
@@ -19,11 +21,15 @@ _SNAPSHOTS = 8
 
 
 class Audience:
-    """A view and who looks at it. *prev* is the last commit that it showed."""
+    """A view and who looks at it. *prev* is the last commit that it showed.
 
-    def __init__(self, view: View, prev: int) -> None:
+    *slots* are the places in the index that lead to it.
+    """
+
+    def __init__(self, view: View, prev: int, slots: Sequence["Slot"]) -> None:
         self.view = view
         self.prev = prev
+        self.slots = slots
         self.listeners: list[Listener] = []
         self._waiting: list[Piece] = []
 
@@ -67,14 +73,13 @@ def together(pieces: Iterable[Piece]) -> Iterator[Piece]:
 class Dispatch:
     """Every view of one store that someone looks at.
 
-    The index leads from (table, field, value) to the views whose rows of that table have that
-    value; with the field "" to those that require none.
+    The index leads from a slot to the views all of whose rows of that table have that value.
     """
 
     def __init__(self, signature: wire.Signature, schema: Schema) -> None:
         self._signature = signature
         self._audiences: dict[str, Audience] = {}
-        self._index: dict[_Slot, dict[str, Audience]] = {}
+        self._index: dict[Slot, dict[str, Audience]] = {}
         self._fields: dict[str, set[str]] = {name: set() for name in schema.tables}
         self._touched: dict[str, Audience] = {}
         self._most = _FIRST_SWEEP
@@ -120,8 +125,8 @@ class Dispatch:
         if (audience := self._audiences.get(view.id)) is None:
             if len(self._audiences) >= self._most:
                 self._sweep()
-            audience = self._audiences[view.id] = Audience(view, seq)
-            for slot in _slots(view):
+            audience = self._audiences[view.id] = Audience(view, seq, self._slots(view))
+            for slot in audience.slots:
                 self._index.setdefault(slot, {})[view.id] = audience
                 if slot[1]:
                     self._fields[slot[0]].add(slot[1])
@@ -136,11 +141,25 @@ class Dispatch:
 
     def _forget(self, audience: Audience) -> None:
         del self._audiences[audience.view.id]
-        for slot in _slots(audience.view):
+        for slot in audience.slots:
             holders = self._index[slot]
             del holders[audience.view.id]
             if not holders:
                 del self._index[slot]
+
+    def _slots(self, view: View) -> list[Slot]:
+        """Return where the index shall have *view*: under values that lead to few others.
+
+        Many views may ask for the same status, and each for another table.
+        """
+        required = view.where.equalities if view.where is not None else {}
+        choices = [
+            [(table, field, value) for table in view.tables for value in values]
+            for field, values in required.items()
+        ] or [[(table, "", None) for table in view.tables]]
+        return min(
+            choices, key=lambda slots: (sum(len(self._index.get(s, ())) for s in slots), len(slots))
+        )
 
     def _concerned(self, commit: Commit) -> dict[str, Audience]:
         found: dict[str, Audience] = {}
@@ -154,13 +173,3 @@ class Dispatch:
                     for row in rows:
                         found |= self._index.get((change.table, field, row[field]), {})
         return found
-
-
-_Slot = tuple[str, str, Any]
-
-
-def _slots(view: View) -> list[_Slot]:
-    """Return where the index has *view*: under the fewest values that its rows must have."""
-    required = view.where.equalities if view.where is not None else {}
-    field, values = min(required.items(), key=lambda item: len(item[1]), default=("", (None,)))
-    return [(table, field, value) for table in view.tables for value in values]

@@ -174,7 +174,12 @@ class TestHouse:
     async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[Client]:
         async with trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
-                nursery, self.connect(), "localhost", path, subprotocols=subprotocols
+                nursery,
+                self.connect(),
+                "localhost",
+                path,
+                subprotocols=subprotocols,
+                max_message_size=2**28,  # a SNAPSHOT of a whole store is one message
             )
             try:
                 yield Client(ws)

@@ -99,6 +99,7 @@ class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
     details: list[dict[str, Any]] = []
     more: int = 0
     current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    retry_ms: int = 0
 
 
 def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = False) -> bytes:
@@ -127,6 +128,7 @@ def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = Fals
                 details=shown,
                 more=len(refusal.details) - len(shown),
                 current=current,
+                retry_ms=refusal.retry_ms,
             )
         )
         if len(payload.decode()) - aside <= MAX_ERROR or not shown:

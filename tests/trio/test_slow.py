@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from mishkah import feed
 from mishkah.core.ids import StoreId
-from mishkah.http.door import Limits
+from mishkah.limits import Limits
 from mishkah.testing import open_test_house
 
 
