@@ -46,4 +46,4 @@ async def _since(
             return None
         more, last = written_by_others(found[0], key, client)
         fields |= more
-    return None
+    return fields if last <= base else None
