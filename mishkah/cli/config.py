@@ -29,9 +29,9 @@ def show_config(context: click.Context, /, origin: bool, as_json: bool, **values
     lines = []
     for param in _SETTINGS:
         where = _origin(context, param)
-        for setting, value in _said(param, values[str(param.name)]):
+        for setting, value, given in _said(param, values[str(param.name)]):
             line = {"setting": setting, "value": value}
-            lines.append({**line, "origin": where} if origin else line)
+            lines.append({**line, "origin": where if given else "default"} if origin else line)
     show(lines, ["setting", "value", *(["origin"] if origin else [])], as_json=as_json)
 
 
@@ -41,10 +41,12 @@ def _origin(context: click.Context, param: click.Parameter) -> str:
     return f"environment {param.envvar}" if where == "environment" else where
 
 
-def _said(param: click.Parameter, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what *param* sets, and to which value."""
+def _said(param: click.Parameter, value: Any) -> Iterator[tuple[str, Any, bool]]:
+    """Yield what *param* sets, to which value, and whether that may be another than the default."""
     name = param.opts[0].lstrip("-")
     if isinstance(value, Limits):
-        yield from ((f"{name} {key}", one) for key, one in msgspec.structs.asdict(value).items())
+        usual = msgspec.structs.asdict(Limits())
+        for key, one in msgspec.structs.asdict(value).items():
+            yield f"{name} {key}", one, one != usual[key]
     else:
-        yield name, value if isinstance(value, int | float | tuple) else str(value)
+        yield name, value if isinstance(value, int | float | tuple) else str(value), True

@@ -5,10 +5,11 @@ before it knows, and it drops the connection of a client that breaks the protoco
 frame that says so. Both are put right from below, through its public `wrap_server_stream`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 import trio
-from trio.socket import SO_SNDBUF, SOL_SOCKET
+from trio.socket import IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET
 
 from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, cut, frame
 from mishkah.feed import Stalled
@@ -16,6 +17,8 @@ from mishkah.feed import Stalled
 LINGER = 1.0
 """Seconds that a closed connection is drained, lest a reset overtake the close frame."""
 _PING = frame(b"", PING)
+UNSENT = 64 * 1024
+"""Bytes that the system keeps of what can't go to the peer yet."""
 MAX_LINGER_BYTES = 32 * 2**20
 _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
@@ -52,6 +55,9 @@ class Guard(trio.abc.Stream):
         """When bytes came from the peer last; and when it was `asked` whether it is there."""
         self.asked = self.heard
         self.address = address
+        if isinstance(stream, trio.SocketStream):
+            with contextlib.suppress(AttributeError, OSError):  # not every system has it
+                stream.setsockopt(IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, UNSENT)
         self._free = 0
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -135,11 +141,12 @@ class Guard(trio.abc.Stream):
     def _at_once(self) -> int:
         """Return how many bytes surely go at once when any do, so that a stall is between frames.
 
-        A socket can be written while a third of its buffer is free, which counts overhead too.
+        A socket can be written while a third of its buffer is free, which counts overhead too, and
+        while less than half of `UNSENT` waits.
         """
         if isinstance(self._stream, trio.SocketStream):
-            return max(self._stream.socket.getsockopt(SOL_SOCKET, SO_SNDBUF) // 8, 4096)
-        return 65536
+            return min(self._stream.socket.getsockopt(SOL_SOCKET, SO_SNDBUF) // 8, UNSENT // 2)
+        return UNSENT // 2
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
