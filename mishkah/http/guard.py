@@ -17,7 +17,7 @@ from mishkah.feed import Stalled
 LINGER = 1.0
 """Seconds that a closed connection is drained, lest a reset overtake the close frame."""
 _PING = frame(b"", PING)
-UNSENT = 64 * 1024
+UNSENT = 256 * 1024
 """Bytes that the system keeps of what can't go to the peer yet."""
 MAX_LINGER_BYTES = 32 * 2**20
 _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
