@@ -31,7 +31,7 @@ async def test_a_client_that_reads_nothing_is_closed_with_1013(
 ) -> None:
     """It finds that out when it reads again; what stands before it is whole. Nobody else waits."""
     async with knock_at(stall=0.5, outbox=100_000) as knock, knock() as stalled, knock() as till:
-        stalled.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stalled.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
         await stalled.shake_hands()
         await till.shake_hands()
         waits: list[float] = []
