@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import trio
 
+from mishkah.core import wire
+from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Ref
 from mishkah.core.views import View
 
 LIMIT = 8 * 2**20
@@ -17,6 +20,10 @@ MAX_ASKED = 2**20
 """Bytes of commands of one client that may wait for their store."""
 CHUNK = 256 * 1024
 """Bytes that are sent in one go, unless one frame has more."""
+
+
+class Stalled(trio.BrokenResourceError):
+    """A client has taken nothing for too long; a close frame may still find room."""
 
 
 class Piece(NamedTuple):
@@ -74,10 +81,11 @@ class Outbox:
     """What waits for one client. Putting never blocks; in a full box the views fall behind.
 
     The session takes, the stores put. `received` counts the commands that the session has read;
-    those up to `refused_upto` are refused when their turn comes, see `Store`.
+    those up to `refused_upto` are refused when their turn comes, see `Store`. At most
+    *subscriptions* views are shown to it.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, subscriptions: int = 64) -> None:
         self.listeners: list[Listener] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
@@ -85,6 +93,7 @@ class Outbox:
         self.arabic = False
         self.received = 0
         self.refused_upto = 0
+        self.subscriptions = subscriptions
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
@@ -129,6 +138,10 @@ class Outbox:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
             self._append(_Letter((frame,), len(frame), 1))
+
+    def refuse(self, refusal: Refused, ref: Ref | None) -> None:
+        """Queue the ERROR that tells *refusal*, in the client's language."""
+        self.answer(wire.error(refusal, ref, arabic=self.arabic))
 
     def put_result(self, pieces: Iterable[bytes], held: int) -> None:
         """Queue an answer that is worked out while it is sent, and holds *held* bytes."""

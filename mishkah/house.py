@@ -17,12 +17,13 @@ from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
 from mishkah.feed import Outbox
-from mishkah.http.door import Door, Limits
+from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.handshake import Guests, Upgrade
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
+from mishkah.limits import Limits
 from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
@@ -90,7 +91,7 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
-        outbox = Outbox(self._limits.outbox)
+        outbox = Outbox(self._limits.outbox, self._limits.subscriptions)
         try:
             talk = self._talk(outbox, upgrade)
         except Refused as refusal:
@@ -102,12 +103,13 @@ class House:
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
-            return TalkV1(outbox, self._clock, self.enter, {"message": self._limits.message})
+            return TalkV1(outbox, self._clock, self._limits, self.enter)
         room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
-        return SeedTalk(outbox, self._clock, client, room, _subscription(upgrade))
+        asked = _subscription(upgrade)
+        return SeedTalk(outbox, self._clock, self._limits, client, room, asked)
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return the store that a client means, opened, and the way into it.

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from mishkah.core.frames import GOING_AWAY, NORMAL
-from mishkah.feed import Outbox
+from mishkah.core.frames import GOING_AWAY, NORMAL, TRY_AGAIN_LATER
+from mishkah.feed import Outbox, Stalled
 from mishkah.pace import Pace
 from mishkah.talk import Talk
 from mishkah.turns import Turns
@@ -75,6 +75,9 @@ class Session:
                 await (self._send_slowly if mail.long else self._send)(mail.pieces)
                 for listener in mail.behind:
                     await self._talk.catch_up(listener, slow=mail.slow)
+        except Stalled:
+            self._outbox.close(TRY_AGAIN_LATER, "this client reads nothing")
+            self._outbox.hang_up()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._outbox.hang_up()
 

@@ -92,7 +92,7 @@ class Store:
                 await self._journal.append(commits)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
-                outcomes = [_refused_for_room(outcome, names) for outcome in outcomes]
+                outcomes = [_refused_for_room(outcome) for outcome in outcomes]
         await self._tell([await self._recall(outcome) for outcome in outcomes])
         for request in batch:
             if isinstance(request, Ask):
@@ -205,28 +205,29 @@ class Store:
             question = read_question(self._rules.schema, asked)
             rows = question.candidates(self._state)
         except Refused as refusal:
-            outbox.answer(wire.error(refusal, asked.ref, arabic=outbox.arabic))
+            outbox.refuse(refusal, asked.ref)
         else:
-            outbox.put_result(_result(question, rows, asked.ref, self._state.seq), 8 * len(rows))
+            answer = _result(question, rows, asked.ref, self._state.seq, arabic=outbox.arabic)
+            outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
 
 def _result(
-    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int
+    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, *, arabic: bool
 ) -> Iterator[bytes]:
     """Yield nothing while the question is worked out, then its RESULT."""
     try:
         for page in question.slices(rows):
             yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
     except Refused as refusal:
-        yield wire.error(refusal, ref)
+        yield wire.error(refusal, ref, arabic=arabic)
 
 
 def _name(ask: Ask) -> Name | None:
     return None if ask.key is None else Name(*ask.key, digest(ask.command))
 
 
-def _refused_for_room(outcome: _Outcome, names: dict[NameKey, Named]) -> _Outcome:
+def _refused_for_room(outcome: _Outcome) -> _Outcome:
     """Refuse what a batch without room did, and what it might have seen of its neighbours.
 
     What the sessions had already sent is refused too when its turn comes: a later write of a

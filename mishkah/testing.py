@@ -21,9 +21,9 @@ from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
-from mishkah.http.door import Limits
 from mishkah.http.handshake import SUBPROTOCOL, Guests
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 
 NOON = datetime(2025, 10, 29, 12, 0, tzinfo=UTC)
@@ -178,7 +178,12 @@ class TestHouse:
     async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[Client]:
         async with trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
-                nursery, self.connect(), "localhost", path, subprotocols=subprotocols
+                nursery,
+                self.connect(),
+                "localhost",
+                path,
+                subprotocols=subprotocols,
+                max_message_size=2**28,  # a SNAPSHOT of a whole store is one message
             )
             try:
                 yield Client(ws)

@@ -212,16 +212,29 @@ def _plain(node: Node) -> Any:
 
 def _equalities(node: Node) -> Mapping[str, tuple[Any, ...]]:
     if isinstance(node, Group):
-        parts = node.parts if node.joined == "and" else ()
-        found: dict[str, tuple[Any, ...]] = {}
-        for part in parts:
-            for field, values in _equalities(part).items():
-                if field not in found or len(values) < len(found[field]):
-                    found[field] = values
-        return found
+        parts = [] if node.joined == "not" else [_equalities(part) for part in node.parts]
+        return _all_of(parts) if node.joined == "and" else _one_of(parts)
     if node.operator == "=":
         return {node.field: (node.value,)}
     return {node.field: node.value} if node.operator == "in" else {}
+
+
+def _all_of(parts: Sequence[Mapping[str, tuple[Any, ...]]]) -> Mapping[str, tuple[Any, ...]]:
+    found: dict[str, tuple[Any, ...]] = {}
+    for part in parts:
+        for field, values in part.items():
+            if field not in found or len(values) < len(found[field]):
+                found[field] = values
+    return found
+
+
+def _one_of(parts: Sequence[Mapping[str, tuple[Any, ...]]]) -> Mapping[str, tuple[Any, ...]]:
+    fields = sorted(set[str]().union(*parts).intersection(*parts))
+    found = {
+        field: tuple(dict.fromkeys(value for part in parts for value in part[field]))
+        for field in fields
+    }
+    return {field: values for field, values in found.items() if len(values) <= MAX_VALUES}
 
 
 def _no(at: tuple[str | int, ...], text: Text) -> InvalidRow:

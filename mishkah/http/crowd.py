@@ -10,13 +10,17 @@ import trio
 from mishkah.http.handshake import Turned
 
 
-def peer_of(stream: trio.abc.Stream) -> str | None:
-    """Return the address at the other end; None for this machine's own, which nothing limits."""
+def peer_of(stream: trio.abc.Stream, *, loopback: bool) -> str | None:
+    """Return the address at the other end, or None where nothing limits it.
+
+    That is this machine itself, unless *loopback*.
+    """
     if not isinstance(stream, trio.SocketStream):
         return None
     try:
         address = stream.socket.getpeername()[0]
-        return None if ip_address(address.partition("%")[0]).is_loopback else address
+        own = ip_address(address.partition("%")[0]).is_loopback
+        return None if own and not loopback else address
     except (OSError, ValueError):
         return None
 

@@ -4,33 +4,16 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 
-import msgspec
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
 from mishkah.core.frames import Watch
-from mishkah.feed import LIMIT
 from mishkah.http.crowd import Crowd, peer_of
 from mishkah.http.guard import Guard
 from mishkah.http.handshake import MAX_HEAD, SUBPROTOCOL, Guests, Turned, Upgrade, read_upgrade
+from mishkah.limits import Limits
 
 log = logging.getLogger(__name__)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one connection may take: seconds, bytes, frames.
-
-    *rate* (messages a second) and *connections* (of one address) do not count on loopback.
-    """
-
-    handshake: float = 10.0
-    message: int = 2**20
-    fragments: int = 128
-    outbox: int = LIMIT
-    stall: float = 30.0
-    idle: float = 30.0
-    rate: float = 200.0
-    connections: int = 200
 
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
@@ -72,8 +55,9 @@ class Door:
         try:
             async with stream, trio.open_nursery() as nursery:
                 try:
-                    with self._crowd.counted(peer_of(stream)):
-                        await self._meet(stream, nursery)
+                    address = peer_of(stream, loopback=self._limits.loopback)
+                    with self._crowd.counted(address):
+                        await self._meet(stream, address, nursery)
                 except Turned as turned:
                     with trio.move_on_after(self._limits.handshake):
                         await _turn_away(stream, turned)
@@ -85,12 +69,14 @@ class Door:
         except* Exception:
             log.exception("a connection failed; the others go on")
 
-    async def _meet(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
+    async def _meet(
+        self, stream: trio.abc.Stream, address: str | None, nursery: trio.Nursery
+    ) -> None:
         """Let the client in within the time that it has, and serve it. Raises `Turned`."""
         with trio.move_on_after(self._limits.handshake) as knocking:
             self._knocking.add(knocking)
             try:
-                ws, guard, upgrade = await self._let_in(stream, nursery)
+                ws, guard, upgrade = await self._let_in(stream, address, nursery)
             finally:
                 self._knocking.discard(knocking)
         if knocking.cancelled_caught:
@@ -103,12 +89,13 @@ class Door:
             self._inside.discard(guard)
 
     async def _let_in(
-        self, stream: trio.abc.Stream, nursery: trio.Nursery
+        self, stream: trio.abc.Stream, address: str | None, nursery: trio.Nursery
     ) -> tuple[WebSocketConnection, Guard, Upgrade]:
         head, rest = await _read_head(stream)
         upgrade = read_upgrade(head, self._guests)
         limits = self._limits
-        guard = Guard(stream, head, rest, Watch(limits.message, limits.fragments), limits.stall)
+        watch = Watch(limits.message, limits.fragments)
+        guard = Guard(stream, head, rest, watch, limits.stall, address)
         request = await wrap_server_stream(
             nursery, guard, message_queue_size=4, max_message_size=limits.message
         )

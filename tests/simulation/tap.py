@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from support.frames import whole_frames
+from support.frames import CONTROL, TEXT, whole_frames
 
 
 class Tap:
@@ -28,9 +28,11 @@ class Tap:
             if not end:
                 return
             self._shaken_hands, self._buffer = True, rest
-        payloads, self._buffer = whole_frames(self._buffer)
-        for payload in payloads:
-            self._hear(json.loads(payload))
+        frames, self._buffer = whole_frames(self._buffer)
+        for first, payload in frames:
+            if not first & CONTROL:
+                assert first == TEXT, "a message of the subprotocol is one frame"
+                self._hear(json.loads(payload))
 
     def _hear(self, message: dict[str, Any]) -> None:
         if "seq" in message:

@@ -10,8 +10,8 @@ import trio
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
 from mishkah.house import open_house
-from mishkah.http.door import Limits
 from mishkah.journal import JournalFailed, JournalFull, MemoryJournal, NameKey
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 from mishkah.requests import Ask, Request
 from mishkah.store import Store

@@ -60,7 +60,7 @@ class OneAtATime(Stalled):
 async def test_a_ping_may_meet_the_end_of_its_connection(
     autojump_clock: MockClock, later: float
 ) -> None:
-    guard = Guard(OneAtATime(b""), b"", b"", Watch(1, 1), 30)
+    guard = Guard(OneAtATime(b""), b"", b"", Watch(1, 1), 30, None)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guard.aclose)
         await trio.sleep(later)

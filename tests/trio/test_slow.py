@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
-from mishkah.http.door import Limits
+from mishkah.limits import Limits
 from mishkah.session import Session
 from mishkah.talk import TalkV1
 from mishkah.testing import open_test_house, ticking
@@ -192,7 +192,8 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     def nowhere(branch: str | None, module: str | None) -> Any:
         raise AssertionError("no store is asked for")
 
-    session = Session(client, send, TalkV1(feed.Outbox(), ticking(), nowhere, {}), None, Turns())
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), nowhere)
+    session = Session(client, send, talk, None, Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught
