@@ -12,17 +12,19 @@ import trio
 from mishkah.catalog import Catalog
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests, is_loopback
+from mishkah.limits import Limits
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve: where to listen, and whom to answer beyond loopback."""
+    """How to serve: where to listen, whom to answer beyond loopback, and what a client may take."""
 
     host: str = "127.0.0.1"
     port: int = 8080
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    limits: Limits = Limits()
 
     @property
     def guests(self) -> Guests:
@@ -52,7 +54,9 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
         journals = SqliteJournals(catalog.store_path)
         with trio.open_signal_receiver(*STOPS) as signals:
             async with (
-                open_house(catalog, journals, guests=settings.guests) as house,
+                open_house(
+                    catalog, journals, guests=settings.guests, limits=settings.limits
+                ) as house,
                 trio.open_nursery() as doors,
             ):
                 doors.start_soon(_stop_at, signals, doors.cancel_scope)

@@ -1,7 +1,8 @@
 """Who is shown which commit: views, their listeners, and an index that finds them by value."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mishkah.core import wire
 from mishkah.core.commit import Commit
@@ -11,16 +12,36 @@ from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.feed import CHUNK, Listener, Piece
 
+Slot = tuple[str, str, Any]
+"""(table, field, value); the field "" leads to the views that require no value."""
+_FIRST_SWEEP = 64
+"""So many views more than twice those that were looked at last time, and they are swept."""
+_SNAPSHOTS = 8
+"""Snapshots that are kept while nothing changes, beside those that are being sent."""
+_SPARE = 16
+"""So many listeners more than twice those that were there, and who has gone is forgotten."""
+
 
 class Audience:
-    """A view and who looks at it. *prev* is the last commit that it showed."""
+    """A view and who looks at it. *prev* is the last commit that it showed.
 
-    def __init__(self, view: View, prev: int) -> None:
+    *slots* are the places in the index that lead to it.
+    """
+
+    def __init__(self, view: View, prev: int, slots: Sequence["Slot"]) -> None:
         self.view = view
         self.prev = prev
+        self.slots = slots
         self.listeners: list[Listener] = []
-        self.snapshot: Snapshot | None = None
+        self._most = _SPARE
         self._waiting: list[Piece] = []
+
+    def join(self, listener: Listener) -> None:
+        """Show *listener* what comes; where nothing does, those who have left are forgotten too."""
+        if len(self.listeners) >= self._most:
+            self.is_looked_at()
+            self._most = 2 * len(self.listeners) + _SPARE
+        self.listeners.append(listener)
 
     def show(self, signature: wire.Signature, commit: Commit) -> None:
         """Write down what the view shows of *commit*, once for all."""
@@ -29,7 +50,6 @@ class Audience:
             return
         frames = wire.deltas(signature, self.view.id, commit, shown, self.prev)
         self.prev = commit.seq
-        self.snapshot = None
         self._waiting.append(Piece(frames, commit.seq))
 
     def publish(self) -> None:
@@ -38,7 +58,11 @@ class Audience:
         self._waiting.clear()
         for listener in self.listeners:
             listener.outbox.put(listener, pieces)
+
+    def is_looked_at(self) -> bool:
+        """Forget who has gone, and tell whether anybody is left."""
         self.listeners = [listener for listener in self.listeners if listener.live]
+        return bool(self.listeners)
 
 
 def together(pieces: Iterable[Piece]) -> Iterator[Piece]:
@@ -59,16 +83,18 @@ def together(pieces: Iterable[Piece]) -> Iterator[Piece]:
 class Dispatch:
     """Every view of one store that someone looks at.
 
-    The index leads from (table, field, value) to the views whose rows of that table have that
-    value; with the field "" to those that require none.
+    The index leads from a slot to the views all of whose rows of that table have that value.
     """
 
     def __init__(self, signature: wire.Signature, schema: Schema) -> None:
         self._signature = signature
         self._audiences: dict[str, Audience] = {}
-        self._index: dict[_Slot, dict[str, Audience]] = {}
+        self._index: dict[Slot, dict[str, Audience]] = {}
         self._fields: dict[str, set[str]] = {name: set() for name in schema.tables}
         self._touched: dict[str, Audience] = {}
+        self._most = _FIRST_SWEEP
+        self._last: dict[str, Snapshot] = {}
+        self._sent: WeakValueDictionary[str, Snapshot] = WeakValueDictionary()
 
     @property
     def listeners(self) -> list[Listener]:
@@ -77,17 +103,22 @@ class Dispatch:
     def join(self, listener: Listener, view: View, seq: int) -> None:
         """Show *listener* every commit after *seq*, which is the last one."""
         listener.live = True
-        self._of(view, seq).listeners.append(listener)
+        self._of(view, seq).join(listener)
 
     def snapshot(self, view: View, state: State) -> Snapshot:
         """Return *view* as it is now; who comes before it changes gets the same."""
-        audience = self._of(view, state.seq)
-        if audience.snapshot is None or audience.snapshot.seq != state.seq:
-            audience.snapshot = Snapshot(self._signature, state, view)
-        return audience.snapshot
+        snapshot = self._sent.get(view.id)
+        if snapshot is None or snapshot.seq != state.seq:
+            snapshot = self._sent[view.id] = Snapshot(self._signature, state, view)
+        self._last.pop(view.id, None)
+        self._last[view.id] = snapshot
+        if len(self._last) > _SNAPSHOTS:
+            del self._last[next(iter(self._last))]
+        return snapshot
 
     def note(self, commit: Commit) -> None:
         """Write *commit* down for each view that shows it."""
+        self._last.clear()
         for audience in self._concerned(commit).values():
             audience.show(self._signature, commit)
             self._touched[audience.view.id] = audience
@@ -96,26 +127,49 @@ class Dispatch:
         """Put what was noted into the outboxes; forget views that nobody looks at."""
         for audience in self._touched.values():
             audience.publish()
-            if not audience.listeners:
+            if not audience.is_looked_at():
                 self._forget(audience)
         self._touched.clear()
 
     def _of(self, view: View, seq: int) -> Audience:
         if (audience := self._audiences.get(view.id)) is None:
-            audience = self._audiences[view.id] = Audience(view, seq)
-            for slot in _slots(view):
+            if len(self._audiences) >= self._most:
+                self._sweep()
+            audience = self._audiences[view.id] = Audience(view, seq, self._slots(view))
+            for slot in audience.slots:
                 self._index.setdefault(slot, {})[view.id] = audience
                 if slot[1]:
                     self._fields[slot[0]].add(slot[1])
         return audience
 
+    def _sweep(self) -> None:
+        """Forget views that nobody looks at any more, though nothing changed in them."""
+        for audience in list(self._audiences.values()):
+            if not audience.is_looked_at():
+                self._forget(audience)
+        self._most = 2 * len(self._audiences) + _FIRST_SWEEP
+
     def _forget(self, audience: Audience) -> None:
         del self._audiences[audience.view.id]
-        for slot in _slots(audience.view):
+        for slot in audience.slots:
             holders = self._index[slot]
             del holders[audience.view.id]
             if not holders:
                 del self._index[slot]
+
+    def _slots(self, view: View) -> list[Slot]:
+        """Return where the index shall have *view*: under values that lead to few others.
+
+        Many views may ask for the same status, and each for another table.
+        """
+        required = view.where.equalities if view.where is not None else {}
+        choices = [
+            [(table, field, value) for table in view.tables for value in values]
+            for field, values in required.items()
+        ] or [[(table, "", None) for table in view.tables]]
+        return min(
+            choices, key=lambda slots: (sum(len(self._index.get(s, ())) for s in slots), len(slots))
+        )
 
     def _concerned(self, commit: Commit) -> dict[str, Audience]:
         found: dict[str, Audience] = {}
@@ -129,13 +183,3 @@ class Dispatch:
                     for row in rows:
                         found |= self._index.get((change.table, field, row[field]), {})
         return found
-
-
-_Slot = tuple[str, str, Any]
-
-
-def _slots(view: View) -> list[_Slot]:
-    """Return where the index has *view*: under the fewest values that its rows must have."""
-    required = view.where.equalities if view.where is not None else {}
-    field, values = min(required.items(), key=lambda item: len(item[1]), default=("", (None,)))
-    return [(table, field, value) for table in view.tables for value in values]

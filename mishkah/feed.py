@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 import trio
 
+from mishkah.core import wire
+from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Ref
 from mishkah.core.views import View
 
 LIMIT = 8 * 2**20
@@ -17,6 +20,10 @@ MAX_ASKED = 2**20
 """Bytes of commands of one client that may wait for their store."""
 CHUNK = 256 * 1024
 """Bytes that are sent in one go, unless one frame has more."""
+
+
+class Stalled(trio.BrokenResourceError):
+    """A client has taken nothing for too long; a close frame may still find room."""
 
 
 class Piece(NamedTuple):
@@ -52,6 +59,7 @@ class _Letter(NamedTuple):
     listener: Listener | None = None
     upto: int = 0
     alone: bool = False
+    long: bool = False
     more: bool = False
     asked: int = 0
 
@@ -59,22 +67,25 @@ class _Letter(NamedTuple):
 class Mail(NamedTuple):
     """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
 
-    They are *slow* where they could not take in time what came.
+    They are *slow* where they could not take in time what came. Pieces that are *long* to put
+    together are whole frames each.
     """
 
     pieces: Iterable[bytes]
     behind: Sequence[Listener] = ()
     slow: bool = False
+    long: bool = False
 
 
 class Outbox:
     """What waits for one client. Putting never blocks; in a full box the views fall behind.
 
     The session takes, the stores put. `received` counts the commands that the session has read;
-    those up to `refused_upto` are refused when their turn comes, see `Store`.
+    those up to `refused_upto` are refused when their turn comes, see `Store`. At most
+    *subscriptions* views are shown to it.
     """
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = LIMIT, subscriptions: int = 64) -> None:
         self.listeners: list[Listener] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
@@ -82,6 +93,7 @@ class Outbox:
         self.arabic = False
         self.received = 0
         self.refused_upto = 0
+        self.subscriptions = subscriptions
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
@@ -119,18 +131,23 @@ class Outbox:
     def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open and not listener.gone:
-            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True))
+            filtered = listener.view is not None and listener.view.where is not None
+            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True, long=filtered))
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
             self._append(_Letter((frame,), len(frame), 1))
 
+    def refuse(self, refusal: Refused, ref: Ref | None) -> None:
+        """Queue the ERROR that tells *refusal*, in the client's language."""
+        self.answer(wire.error(refusal, ref, arabic=self.arabic))
+
     def put_result(self, pieces: Iterable[bytes], held: int) -> None:
         """Queue an answer that is worked out while it is sent, and holds *held* bytes."""
         if self.open:
             self._asked += held
-            self._append(_Letter(pieces, answers=1, alone=True, asked=held))
+            self._append(_Letter(pieces, answers=1, alone=True, long=True, asked=held))
 
     def close(self, code: int, reason: str = "") -> None:
         """Take nothing more; when what is queued has been sent, close with *code*."""
@@ -173,7 +190,8 @@ class Outbox:
         first = self._letters.popleft()
         if first.alone or first.more:
             self._note(first)
-            return Mail(first.pieces, [first.listener] if first.listener and first.more else ())
+            behind = [first.listener] if first.listener and first.more else []
+            return Mail(first.pieces, behind, long=first.long)
         taken = [first]
         size = first.size
         while self._letters and size + self._letters[0].size <= CHUNK:

@@ -21,15 +21,16 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
-from mishkah.http.limits import Limits
 from mishkah.http.site import make_site
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
+from mishkah.limits import Limits
 from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
+from mishkah.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class House:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
+        self._turns = Turns()
         self._door = Door(self._answer, make_site(self._status), guests, limits)
 
     async def open_listed(self) -> None:
@@ -91,23 +93,25 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
-        outbox = Outbox(self._limits.outbox)
+        outbox = Outbox(self._limits.outbox, self._limits.subscriptions)
         try:
             talk = self._talk(outbox, upgrade)
         except Refused as refusal:
             await _say_goodbye(ws, guard, refusal)
         else:
             pace = None if guard.address is None else Pace(self._limits.rate)
-            await Session(ws, guard.send_frames, talk, pace).run(self.stopping)
+            session = Session(ws, guard.send_frames, talk, pace, self._turns)
+            await session.run(self.stopping)
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
-            return TalkV1(outbox, self.enter, {"message": self._limits.message})
+            return TalkV1(outbox, self._clock, self._limits, self.enter)
         room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
-        return SeedTalk(outbox, client, room, _subscription(upgrade))
+        asked = _subscription(upgrade)
+        return SeedTalk(outbox, self._clock, self._limits, client, room, asked)
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return the store that a client means, opened, and the way into it.

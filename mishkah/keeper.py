@@ -7,7 +7,6 @@ from itertools import chain
 import trio
 
 from mishkah.clock import Clock
-from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Finding, PluginFailed, StoreFailed
 from mishkah.core.frames import INTERNAL_ERROR, SERVICE_RESTART
@@ -143,7 +142,7 @@ class Keeper:
             if not outbox.dismissed:
                 ref = request.command.ref if isinstance(request, Ask) else None
                 ref = request.ref if isinstance(request, Told) else ref
-                outbox.answer(wire.error(StoreFailed(), ref))
+                outbox.refuse(StoreFailed(), ref)
                 outbox.dismiss(code, reason)
 
 

@@ -2,9 +2,10 @@
 
 from mishkah.core import wire
 from mishkah.core.commit import Commit
-from mishkah.core.errors import Refused
+from mishkah.core.errors import Refused, TooLarge, too_many
 from mishkah.core.frames import POLICY_VIOLATION
-from mishkah.core.messages import Ref, Subscribe
+from mishkah.core.messages import WHOLE, Ref, Subscribe
+from mishkah.core.missed import as_they_were, without_visits
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.views import View, read_view
@@ -12,7 +13,7 @@ from mishkah.dispatch import Dispatch, together
 from mishkah.feed import Listener, Piece
 from mishkah.journal import Journal
 
-STEP = 500
+STEP = 1000
 """Commits of the log that are read at a time, while the others wait."""
 STEP_BYTES = 2**20
 """Bytes of them that are sent at a time, about."""
@@ -51,23 +52,24 @@ class Showing:
         """Begin a subscription: say so, then send what *listener* has not seen."""
         try:
             view = read_view(self._schema, asked.tables, asked.where)
+            self._replace(listener, view)
         except Refused as refusal:
             self._refuse(listener, refusal, asked.ref)
             return
-        self._replace(listener, view)
-        stale = self._stale(asked)
-        since = asked.since if not stale else None
-        if since is not None and self._is_far(view, since):
-            stale, since = "too_old", None
+        stale = self._stale(asked, view)
+        missed = None
+        if asked.since is not None and not stale:
+            missed = await self._read(asked.since)
+            stale = "too_old" if missed is None else ""
         if not listener.seed:
-            self._welcome(listener, view, asked.ref, resumed=since is not None)
+            self._welcome(listener, view, asked.ref, resumed=missed is not None)
             if stale:
                 self._tell(listener, "RESYNC", reason=stale)
-        if since is None:
-            self._send_snapshot(listener, view)
+        if asked.since is not None and missed is not None:
+            listener.cursor = asked.since
+            self._send_missed(listener, view, missed)
         else:
-            listener.cursor = since
-            await self._send_missed(listener, view)
+            self._send_snapshot(listener, view)
 
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:
         """Send what a listener that fell behind has missed."""
@@ -77,33 +79,42 @@ class Showing:
             return
         if slow and not listener.seed:
             self._tell(listener, "RESYNC", reason="slow")
-        far = not listener.seed and self._is_far(view, listener.cursor)
-        if listener.cursor < 0 or (slow and far):
+        far = slow and not listener.seed and self._is_far(view, listener.cursor)
+        missed = None if listener.cursor < 0 or far else await self._read(listener.cursor)
+        if missed is None:
             self._send_snapshot(listener, view)
         else:
-            await self._send_missed(listener, view)
+            self._send_missed(listener, view, missed)
 
     def _refuse(self, listener: Listener, refusal: Refused, ref: Ref | None) -> None:
         listener.outbox.forget(listener)
-        listener.outbox.answer(wire.error(refusal, ref))
+        listener.outbox.refuse(refusal, ref)
         if listener.seed:
             listener.outbox.close(*BAD_VIEW)
 
     def _replace(self, listener: Listener, view: View) -> None:
-        """Give *listener* its view, in the place of another that the same client has of it."""
+        """Give *listener* its view, in the place of another that the same socket has of it.
+
+        Raises TooLarge where the socket has too many views.
+        """
         for other in list(listener.outbox.listeners):
             same = other.view is not None and other.view.id == view.id
             if same and other is not listener and other.store == listener.store:
                 listener.outbox.forget(other)
+        most = listener.outbox.subscriptions
+        if sum(other.view is not None for other in listener.outbox.listeners) >= most:
+            raise TooLarge(too_many(most))
         listener.view = view
 
-    def _stale(self, asked: Subscribe) -> str:
+    def _stale(self, asked: Subscribe, view: View) -> str:
         """Say why the cursor of *asked* is of no use; "" where it is, or where there is none."""
         if asked.since is None:
             return ""
         if asked.epoch != self._signature.epoch or not 0 <= asked.since <= self._state.seq:
             return "epoch"
-        return "schema" if asked.since < self._journal.migrated else ""
+        if asked.since < self._journal.migrated:
+            return "schema"
+        return "too_old" if self._is_far(view, asked.since) else ""
 
     def _is_far(self, view: View, since: int) -> bool:
         """Tell whether the commits after *since* are more to send than the whole view."""
@@ -113,7 +124,12 @@ class Showing:
         return missed * _BYTES > self._dispatch.snapshot(view, self._state).size
 
     def _welcome(self, listener: Listener, view: View, ref: Ref | None, *, resumed: bool) -> None:
-        told = {} if ref is None else {"ref": ref}
+        told: dict[str, object] = {} if ref is None else {"ref": ref}
+        tables = view.tables.values()
+        if keys := {t.name: t.primary_key for t in tables if t.primary_key != "id"}:
+            told["keys"] = keys
+        if decimals := {t.name: t.decimals for t in tables if t.decimals}:
+            told["decimals"] = decimals
         frame = self._signature.tell(
             "SUBSCRIBED", view.id, seq=self._state.seq, resumed=resumed, **told
         )
@@ -134,24 +150,30 @@ class Showing:
         listener.outbox.put_snapshot(listener, pieces, snapshot.seq)
         self._is_level(listener, view)
 
-    async def _send_missed(self, listener: Listener, view: View) -> None:
-        """Send some of the log from the listener's cursor on; all of it, and it is live."""
-        since, now = listener.cursor, self._state.seq
+    async def _read(self, since: int) -> list[Commit] | None:
+        """Return some of the commits after *since*; None where the log no longer has them."""
+        now = self._state.seq
         commits = await self._journal.commits(since, min(since + STEP, now))
+        begins = commits[0].seq if commits else now + 1
+        return commits if begins == since + 1 else None
+
+    def _send_missed(self, listener: Listener, view: View, missed: list[Commit]) -> None:
+        """Send *missed*, which follow the listener's cursor; when that is all, it is live."""
+        as_shown = as_they_were if listener.seed or view.id == WHOLE else without_visits
         pieces: list[Piece] = []
-        prev = upto = since
+        prev = upto = listener.cursor
         size = 0
-        for commit in commits:
+        for step in as_shown(view, missed):
             if size > STEP_BYTES:
                 break
-            if shown := view.shows(commit.changes):
-                frames = wire.deltas(self._signature, view.id, commit, shown, prev)
-                pieces.append(Piece(frames, commit.seq))
-                prev = commit.seq
+            if frames := wire.deltas_of_some(self._signature, view.id, step, prev):
+                pieces.append(Piece(frames, step.seq))
+                prev = step.seq
                 size += len(frames)
-            upto = commit.seq
-        listener.outbox.put_missed(listener, [*together(pieces), Piece(b"", upto)], more=upto < now)
-        if upto == now:
+            upto = step.seq
+        more = upto < self._state.seq
+        listener.outbox.put_missed(listener, [*together(pieces), Piece(b"", upto)], more=more)
+        if not more:
             self._is_level(listener, view)
 
     def _is_level(self, listener: Listener, view: View) -> None:

@@ -14,13 +14,12 @@ from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
-from mishkah.core.seen import Seen
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
-from mishkah.rivals import seen_by
+from mishkah.rivals import Rivals
 from mishkah.showing import Showing
 
 log = logging.getLogger(__name__)
@@ -78,21 +77,22 @@ class Store:
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
         names = await self._names(batch)
-        seen = await self._seen(batch)
+        rivals = Rivals()
+        await rivals.look(batch, self._state, self._journal)
         draft = Draft(self._state)
         commits: list[Commit] = []
         outcomes = [
             outcome
             for request in batch
             if not request.outbox.dismissed
-            for outcome in [self._work_out(request, draft, commits, names, seen)]
+            for outcome in [self._work_out(request, draft, commits, names, rivals)]
         ]
         if commits:
             try:
                 await self._journal.append(commits)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
-                outcomes = [_refused_for_room(outcome, names) for outcome in outcomes]
+                outcomes = [_refused_for_room(outcome) for outcome in outcomes]
         await self._tell([await self._recall(outcome) for outcome in outcomes])
         for request in batch:
             if isinstance(request, Ask):
@@ -102,22 +102,13 @@ class Store:
         wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
         return await self._journal.names(wanted) if wanted else {}
 
-    async def _seen(self, batch: Sequence[Request]) -> dict[int, Seen]:
-        """Return what the users of commands with a base saw, by the command's place in *batch*."""
-        return {
-            id(request): seen
-            for request in batch
-            if isinstance(request, Ask)
-            and (seen := await seen_by(request, self._state, self._journal)) is not None
-        }
-
     def _work_out(
         self,
         request: Request,
         draft: Draft,
         commits: list[Commit],
         names: dict[NameKey, Named],
-        seen: dict[int, Seen],
+        rivals: Rivals,
     ) -> _Outcome:
         if isinstance(request, Told):
             return _No(request.outbox, request.refusal, request.ref)
@@ -134,12 +125,11 @@ class Store:
                 return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
             if request.number <= request.outbox.refused_upto:
                 raise StorageFull
-            saw = seen.get(id(request))
             asked = Asked(
                 command=request.command,
                 name=name,
                 client=request.client,
-                seen=saw and saw.after(commits, request.client),
+                seen=rivals.of(request),
             )
             seq = self._state.seq + len(commits) + 1
             commit = transact(draft, seq, asked, self._rules, self._clock())
@@ -150,6 +140,7 @@ class Store:
             return _No(request.outbox, Internal(), ref)
         draft.add(commit)
         commits.append(commit)
+        rivals.note(commit)
         if name:
             names[name.client, name.ref] = Named(commit.seq, name.digest)
         return _Done(request, commit)
@@ -212,28 +203,31 @@ class Store:
         outbox, asked = request.outbox, request.query
         try:
             question = read_question(self._rules.schema, asked)
-            rows = [record.json for record in question.candidates(self._state)]
+            rows = question.candidates(self._state)
         except Refused as refusal:
-            outbox.answer(wire.error(refusal, asked.ref, arabic=outbox.arabic))
+            outbox.refuse(refusal, asked.ref)
         else:
-            outbox.put_result(_result(question, rows, asked.ref, self._state.seq), 8 * len(rows))
+            answer = _result(question, rows, asked.ref, self._state.seq, arabic=outbox.arabic)
+            outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
 
-def _result(question: Question, rows: list[bytes], ref: Ref | None, seq: int) -> Iterator[bytes]:
+def _result(
+    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, *, arabic: bool
+) -> Iterator[bytes]:
     """Yield nothing while the question is worked out, then its RESULT."""
     try:
         for page in question.slices(rows):
             yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
     except Refused as refusal:
-        yield wire.error(refusal, ref)
+        yield wire.error(refusal, ref, arabic=arabic)
 
 
 def _name(ask: Ask) -> Name | None:
     return None if ask.key is None else Name(*ask.key, digest(ask.command))
 
 
-def _refused_for_room(outcome: _Outcome, names: dict[NameKey, Named]) -> _Outcome:
+def _refused_for_room(outcome: _Outcome) -> _Outcome:
     """Refuse what a batch without room did, and what it might have seen of its neighbours.
 
     What the sessions had already sent is refused too when its turn comes: a later write of a

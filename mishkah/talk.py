@@ -1,13 +1,13 @@
 """What a client's messages mean on each kind of socket, and which store each is for."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import ClassVar
 
 import trio
 
+from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import MAX_OPS, decode, is_name, salvage_ref
 from mishkah.core.errors import (
@@ -18,17 +18,16 @@ from mishkah.core.errors import (
     TooLarge,
     UnknownAction,
     UnsupportedVersion,
+    too_many,
 )
 from mishkah.core.frames import POLICY_VIOLATION
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
 from mishkah.feed import Listener, Outbox
+from mishkah.limits import Limits
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 
-HELLO_SECONDS = 10.0
-MAX_SUBSCRIPTIONS = 64
-"""Subscriptions, and stores, of one socket."""
 RETRY_MS = 1000
 """When clients may come back after the server has stopped."""
 
@@ -45,10 +44,15 @@ class Talk(ABC):
     goodbye: ClassVar[bytes] = b""
     """What is said before a stopping server closes."""
 
-    def __init__(self, outbox: Outbox, client: str | None) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, client: str | None) -> None:
         self.outbox = outbox
+        self.limits = limits
+        self._clock = clock
         self.client = client
         self.inboxes: dict[StoreId, Inbox] = {}
+
+    def _now(self) -> str:
+        return stamp(self._clock())
 
     @abstractmethod
     async def begin(self, receive: Receive) -> None:
@@ -81,8 +85,8 @@ class Talk(ABC):
         """Keep an own way into a store, so that it stays open while this socket uses it."""
         store, inbox = room
         if store not in self.inboxes:
-            if len(self.inboxes) >= MAX_SUBSCRIPTIONS:
-                raise TooLarge(_TOO_MANY)
+            if len(self.inboxes) >= self.limits.subscriptions:
+                raise TooLarge(too_many(self.limits.subscriptions))
             self.inboxes[store] = inbox.clone()
         return store, self.inboxes[store]
 
@@ -96,7 +100,7 @@ class Talk(ABC):
             case Call():
                 await inbox.send(Told(outbox, UnknownAction(), command.ref))
             case Ping():
-                outbox.answer(wire.pong(_now()))
+                outbox.answer(wire.pong(self._now()))
             case Hello() | Subscribe() | Unsubscribe():
                 raise BadMessage(_NOT_HERE)
             case _:
@@ -116,8 +120,16 @@ class SeedTalk(Talk):
     *asked* is what the URL says of the subscription.
     """
 
-    def __init__(self, outbox: Outbox, client: str | None, room: Room, asked: Subscribe) -> None:
-        super().__init__(outbox, client)
+    def __init__(
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        limits: Limits,
+        client: str | None,
+        room: Room,
+        asked: Subscribe,
+    ) -> None:
+        super().__init__(outbox, clock, limits, client)
         self._store, self._inbox = self._enter(room)
         self._asked = asked
 
@@ -127,7 +139,7 @@ class SeedTalk(Talk):
 
     async def hear(self, message: str | bytes) -> None:
         try:
-            command = decode(message)
+            command = decode(message, self.limits.depth)
             if command.branch not in (None, self._store.branch):
                 raise Forbidden
             if command.module not in (None, self._store.module):
@@ -142,13 +154,12 @@ class TalkV1(Talk):
 
     goodbye = wire.goaway(RETRY_MS)
 
-    def __init__(self, outbox: Outbox, open_room: Open, limits: Mapping[str, int]) -> None:
-        super().__init__(outbox, None)
+    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, open_room: Open) -> None:
+        super().__init__(outbox, clock, limits, None)
         self._open = open_room
-        self._limits = limits
 
     async def begin(self, receive: Receive) -> None:
-        with trio.move_on_after(HELLO_SECONDS) as waiting:
+        with trio.move_on_after(self.limits.handshake) as waiting:
             while self.outbox.open and not await self._is_greeted(await receive()):
                 pass
         if waiting.cancelled_caught:
@@ -156,7 +167,7 @@ class TalkV1(Talk):
 
     async def _is_greeted(self, message: str | bytes) -> bool:
         try:
-            hello = decode(message)
+            hello = decode(message, self.limits.depth)
             if not isinstance(hello, Hello):
                 raise BadMessage(_HELLO_FIRST)
             if hello.v != 1:
@@ -168,15 +179,19 @@ class TalkV1(Talk):
             return False
         self.client = hello.client
         self.outbox.arabic = hello.lang.startswith("ar")
-        limits = {"ops": MAX_OPS, "subscriptions": MAX_SUBSCRIPTIONS, **self._limits}
-        self.outbox.answer(wire.welcome(version("mishkah-trio"), _now(), limits))
+        limits = {
+            "ops": MAX_OPS,
+            "subscriptions": self.limits.subscriptions,
+            "message": self.limits.message,
+        }
+        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits))
         return True
 
     async def hear(self, message: str | bytes) -> None:
         try:
-            command = decode(message)
+            command = decode(message, self.limits.depth)
             if isinstance(command, Ping):
-                self.outbox.answer(wire.pong(_now()))
+                self.outbox.answer(wire.pong(self._now()))
             else:
                 store, inbox = self._room(command)
                 await self._ask(store, inbox, command, len(message))
@@ -186,8 +201,6 @@ class TalkV1(Talk):
     async def _ask(self, store: StoreId, inbox: Inbox, command: Message, size: int) -> None:
         match command:
             case Subscribe():
-                if len(self.outbox.listeners) >= MAX_SUBSCRIPTIONS:
-                    raise TooLarge(_TOO_MANY)
                 listener = Listener(self.outbox, store, seed=False)
                 await inbox.send(Join(self.outbox, listener, command))
             case Unsubscribe():
@@ -205,12 +218,7 @@ class TalkV1(Talk):
         return self._enter(self._open(command.branch, command.module))
 
     def _refuse(self, refusal: Refused, message: str | bytes) -> None:
-        ref = salvage_ref(message)
-        self.outbox.answer(wire.error(refusal, ref, arabic=self.outbox.arabic))
-
-
-def _now() -> str:
-    return stamp(datetime.now(UTC))
+        self.outbox.refuse(refusal, salvage_ref(message))
 
 
 BAD_CLIENT = Text(
@@ -225,8 +233,4 @@ _HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO"
 _WHICH_STORE = Text(
     "Name the branch and the module: this socket has not one store only",
     "حدد branch و module: هذا الاتصال لا يخص مخزنًا واحدًا",
-)
-_TOO_MANY = Text(
-    f"A socket has at most {MAX_SUBSCRIPTIONS} subscriptions and stores",
-    f"للاتصال الواحد {MAX_SUBSCRIPTIONS} اشتراكًا ومخزنًا على الأكثر",
 )

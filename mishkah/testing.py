@@ -23,8 +23,8 @@ from mishkah.core.schema import Schema
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import SUBPROTOCOL
-from mishkah.http.limits import Limits
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 
 NOON = datetime(2025, 10, 29, 12, 0, tzinfo=UTC)
@@ -157,6 +157,10 @@ class TestHouse:
         self._nursery.start_soon(self.house.serve, theirs)
         return ours
 
+    async def dial(self) -> Any:
+        """Open a stream for `mishkah.client.connect`, as its *dial*."""
+        return self.connect()
+
     @asynccontextmanager
     async def client(self, **query: str) -> AsyncIterator[Client]:
         """Connect with these URL parameters."""
@@ -175,7 +179,12 @@ class TestHouse:
     async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[Client]:
         async with trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
-                nursery, self.connect(), "localhost", path, subprotocols=subprotocols
+                nursery,
+                self.connect(),
+                "localhost",
+                path,
+                subprotocols=subprotocols,
+                max_message_size=2**28,  # a SNAPSHOT of a whole store is one message
             )
             try:
                 yield Client(ws)

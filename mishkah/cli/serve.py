@@ -18,6 +18,7 @@ from mishkah.core.ids import StoreId
 from mishkah.house import House
 from mishkah.http.guests import is_origin
 from mishkah.jsonfile import BadFile
+from mishkah.limits import Limits, read_limits
 from mishkah.lock import CantServe
 from mishkah.plugins import BrokenPlugin
 from mishkah.watchdog import Watchdog
@@ -40,6 +41,13 @@ def _origins(
     return origins
 
 
+def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ...]) -> Limits:
+    try:
+        return read_limits(lines)
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong)) from wrong
+
+
 @click.command()
 @data_option
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
@@ -53,10 +61,13 @@ def _origins(
 @click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
               type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
               help="End the process when a plugin has not returned for so long.")  # fmt: skip
+@click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", callback=_limits,
+              envvar="MISHKAH_LIMIT", help="What one client may take, such as rate=50; see the "
+              "documentation for names.")  # fmt: skip
 @json_option
 def serve(
     data: Path, host: str, port: int, hosts: tuple[str, ...], origins: tuple[str, ...],
-    hang_limit: float, as_json: bool,
+    hang_limit: float, limits: Limits, as_json: bool,
 ) -> None:  # fmt: skip
     """Serve the installation in DATA until ^C or SIGTERM.
 
@@ -65,7 +76,7 @@ def serve(
     """
     log_to_stderr()
     watchdog = Watchdog(limit=hang_limit)
-    settings = Settings(host=host, port=port, hosts=hosts, origins=origins)
+    settings = Settings(host=host, port=port, hosts=hosts, origins=origins, limits=limits)
 
     def ready(house: House, bound: int) -> None:
         if as_json:

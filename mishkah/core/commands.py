@@ -35,19 +35,22 @@ def ops_of(command: Message) -> list[Op]:
     return [command] if isinstance(command, Op) else []
 
 
-def decode(message: str | bytes) -> Message:
-    """Return what *message* asks for, or raise `Refused`; `salvage_ref` tells whose it is."""
+def decode(message: str | bytes, depth: int = MAX_DEPTH) -> Message:
+    """Return what *message* asks for, or raise `Refused`; `salvage_ref` tells whose it is.
+
+    Values in it are nested at most *depth* deep.
+    """
     if isinstance(message, bytes):
         raise BadMessage(Text("Messages are text frames", "الرسائل إطارات نصية"))
     try:
         command = _decode.decode(message)
     except RecursionError:
-        raise BadMessage(_TOO_DEEP) from None
+        raise BadMessage(_too_deep(depth)) from None
     except (msgspec.MsgspecError, UnicodeError, ValueError):
         # msgspec's own words repeat the input; ValueError is a number of too many digits.
         raise BadMessage(_why(message)) from None
-    if message.count("[") + message.count("{") > 4 * MAX_DEPTH and _is_deep(command):
-        raise BadMessage(_TOO_DEEP)
+    if message.count("[") + message.count("{") > depth and _is_deep(command, depth):
+        raise BadMessage(_too_deep(depth))
     if command.ref is not None and not _is_ref(command.ref):
         raise BadMessage(_BAD_REF)
     if isinstance(command, Transaction):
@@ -86,15 +89,15 @@ _NO_CHANGES = Text("An UPDATE has changes or add", "التعديل UPDATE يحت
 _BAD_COUNT = Text(f"count is 1 to {MAX_NUMBERS} numbers", f"العدد count من 1 إلى {MAX_NUMBERS} رقم")
 
 
-def _is_deep(command: Message) -> bool:
-    """Tell whether a value in *command* is nested deeper than any can be, without recursion."""
+def _is_deep(command: Message, depth: int) -> bool:
+    """Tell whether a value in *command* is nested more than *depth* deep, without recursion."""
     level: list[Any] = [
         body
         for part in (command, *ops_of(command))
         for name in part.__struct_fields__
         if isinstance(body := getattr(part, name), dict | list) and name != "ops"
     ]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(depth + 1):
         level = [
             inner
             for outer in level
@@ -104,7 +107,10 @@ def _is_deep(command: Message) -> bool:
     return bool(level)
 
 
-_TOO_DEEP = Text(f"A value is nested at most {MAX_DEPTH} deep", "التداخل أعمق من المسموح")
+def _too_deep(depth: int) -> Text:
+    return Text(f"A value is nested at most {depth} deep", "التداخل أعمق من المسموح")
+
+
 _BAD_REF = Text(
     f"A ref is text of 1-{MAX_NAME} bytes, or a whole number within 2^53",
     f"ref نص من 1 إلى {MAX_NAME} بايت أو عدد صحيح لا يتجاوز 2^53",

@@ -41,6 +41,8 @@ class Refused(Exception):
     """A command that is refused whole: nothing of it happened, and no number was used."""
 
     code: ClassVar[str] = "INTERNAL"
+    retry_ms: ClassVar[int] = 0
+    """After how long the same may be sent again; 0 where it would be refused again."""
     text: ClassVar[Text] = Text(
         "The server failed on this command; nothing was changed",
         "تعذّر على الخادم تنفيذ هذا الأمر، ولم يتغيّر شيء",
@@ -60,6 +62,13 @@ class BadMessage(Refused):
 class TooLarge(Refused):
     code = "TOO_LARGE"
     text = Text("This message is too large", "هذه الرسالة أكبر من الحد المسموح")
+
+
+def too_many(most: int) -> Text:
+    return Text(
+        f"A socket has at most {most} subscriptions and stores",
+        f"للاتصال الواحد {most} اشتراكًا ومخزنًا على الأكثر",
+    )
 
 
 class Forbidden(Refused):
@@ -134,6 +143,7 @@ class UnsupportedVersion(Refused):
 
 class StorageFull(Refused):
     code = "STORAGE_FULL"
+    retry_ms = 5000
     text = Text(
         "The server's disk takes no writes; nothing was changed",
         "قرص الخادم لا يقبل الكتابة، ولم يتغيّر شيء",
@@ -142,6 +152,7 @@ class StorageFull(Refused):
 
 class StoreFailed(Refused):
     code = "STORE_FAILED"
+    retry_ms = 1000
     text = Text(
         "This branch's data is not available now",
         "بيانات هذا الفرع غير متاحة الآن",

@@ -3,6 +3,8 @@
 A server's frames are not masked, so one frame is the same bytes for every client.
 """
 
+from collections.abc import Iterator
+
 CONTINUATION = 0x0
 TEXT = 0x1
 CLOSE = 0x8
@@ -15,21 +17,42 @@ POLICY_VIOLATION = 1008
 TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
+TRY_AGAIN_LATER = 1013
 UNKNOWN_STORE = 4404
 
 
-def frame(payload: bytes, opcode: int = TEXT) -> bytes:
-    """Return one final, unmasked WebSocket frame (RFC 6455, 5.2)."""
-    return frame_head(len(payload), opcode) + payload
-
-
-def frame_head(size: int, opcode: int = TEXT) -> bytes:
-    """Return what stands before the *size* bytes of a frame's payload."""
+def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
+    """Return one unmasked WebSocket frame (RFC 6455, 5.2), the last of its message if *final*."""
+    first, size = 0x80 * final | opcode, len(payload)
     if size < 126:
-        return bytes((0x80 | opcode, size))
+        return bytes((first, size)) + payload
     if size < 1 << 16:
-        return bytes((0x80 | opcode, 126)) + size.to_bytes(2)
-    return bytes((0x80 | opcode, 127)) + size.to_bytes(8)
+        return bytes((first, 126)) + size.to_bytes(2) + payload
+    return bytes((first, 127)) + size.to_bytes(8) + payload
+
+
+def cut(frames: bytes, most: int) -> Iterator[bytes]:
+    """Yield *frames*, which are ours, in pieces of whole frames.
+
+    A piece has at most *most* bytes, unless one frame has more.
+    """
+    begin = at = 0
+    while len(frames) - begin > most and at < len(frames):
+        end = at + _sent_size(frames, at)
+        if end - begin > most and at > begin:
+            yield frames[begin:at]
+            begin = at
+        at = end
+    yield frames[begin:]
+
+
+def _sent_size(frames: bytes, at: int) -> int:
+    """Return the size of the unmasked frame that begins at *at*."""
+    size = frames[at + 1]
+    if size < 126:
+        return 2 + size
+    width = 2 if size == 126 else 8
+    return 2 + width + int.from_bytes(frames[at + 2 : at + 2 + width])
 
 
 def close_frame(code: int, reason: str = "") -> bytes:

@@ -1,8 +1,9 @@
 """A view as it was at one commit, written down while it is sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
-from mishkah.core.frames import frame, frame_head
+from mishkah.core.frames import CONTINUATION, TEXT, frame
 from mishkah.core.schema import Table
 from mishkah.core.state import State
 from mishkah.core.views import View
@@ -11,10 +12,10 @@ from mishkah.core.wire import Signature, quote
 
 PIECE = 256 * 1024
 """Bytes that are put together at a time, about."""
-_SCANNED = 2000
+_SCANNED = 500
 """Rows that a filter looks at for one part."""
 _KEPT = 8
-"""Parts that are kept for others who are at the same place."""
+"""Frames that are kept for others who are at the same place."""
 
 
 class Snapshot:
@@ -28,11 +29,10 @@ class Snapshot:
         self._signature = signature
         self._view = view
         self._rows = [
-            (table, [record.json for record in candidates(state, table, view.where)])
-            for table in view.tables.values()
+            (table, candidates(state, table, view.where)) for table in view.tables.values()
         ]
-        self._starts = [(0, 0)]
-        self._recent: dict[int, tuple[bytes, bool]] = {}
+        self._parts = _Shared()
+        self._fragments = _Shared()
 
     @property
     def size(self) -> int:
@@ -40,37 +40,15 @@ class Snapshot:
         return sum(len(row) for _, rows in self._rows for row in rows)
 
     def whole(self) -> Iterator[bytes]:
-        """Yield the pieces of one SNAPSHOT message; its view has no filter."""
-        start = self._head(b"")
-        heads = [b"%b:[" % quote(table.name) for table, _ in self._rows]
-        size = len(start) + sum(map(len, heads)) + 2 * len(heads) - 1 + len(b"}}")
-        size += sum(sum(map(len, rows)) + max(len(rows) - 1, 0) for _, rows in self._rows)
-        yield frame_head(size) + start
-        between = b""
-        for head, (_, rows) in zip(heads, self._rows, strict=True):
-            yield between + head
-            yield from _joined(rows)
-            between = b"],"
-        yield b"]}}"
+        """Yield the frames of one SNAPSHOT message; its view has no filter."""
+        return self._fragments.frames(self._fragment)
 
     def parts(self) -> Iterator[bytes]:
         """Yield the SNAPSHOT messages of protocol v1, each a frame."""
-        i, last = 0, False
-        while not last:
-            part, last = self._part(i)
-            yield part
-            i += 1
+        return self._parts.frames(self._part)
 
-    def _part(self, i: int) -> tuple[bytes, bool]:
-        if i not in self._recent:
-            self._recent[i] = self._make(i)
-            if len(self._recent) > _KEPT:
-                del self._recent[next(iter(self._recent))]
-        return self._recent[i]
-
-    def _make(self, i: int) -> tuple[bytes, bool]:
-        """Put part *i* together, and note where the next begins."""
-        t, at = self._starts[i]
+    def _part(self, i: int, t: int, at: int) -> "_Made":
+        """Put part *i* together, from row *at* of table *t* on."""
         found: dict[str, list[bytes]] = {}
         size = scanned = 0
         if i == 0:
@@ -84,13 +62,31 @@ class Snapshot:
             scanned += end - at if self._view.where else 0
             t, at = (t + 1, 0) if end == len(rows) else (t, end)
         last = t == len(self._rows)
-        if not last and len(self._starts) == i + 1:
-            self._starts.append((t, at))
         tables = b",".join(
             b"%b:[%b]" % (quote(name), b",".join(rows)) for name, rows in found.items()
         )
         extra = b',"part":%d,"last":%b' % (i, b"true" if last else b"false")
-        return frame(b"%b%b}}" % (self._head(extra), tables)), last
+        return _Made(frame(b"%b%b}}" % (self._head(extra), tables)), None if last else (t, at))
+
+    def _fragment(self, i: int, t: int, at: int) -> "_Made":
+        """Put frame *i* of the one message together, from row *at* of table *t* on."""
+        said = [] if i else [self._head(b"")]
+        size = 0
+        while t < len(self._rows) and size < PIECE:
+            table, rows = self._rows[t]
+            if at == 0:
+                said.append(b"%b%b:[" % (b"," if t else b"", quote(table.name)))
+            taken, end = self._some(table, rows, at, PIECE - size, _SCANNED)
+            said.append((b"," if at else b"") + b",".join(taken))
+            size += sum(map(len, taken))
+            if end == len(rows):
+                said.append(b"]")
+            t, at = (t + 1, 0) if end == len(rows) else (t, end)
+        last = t == len(self._rows)
+        if last:
+            said.append(b"}}")
+        whole = frame(b"".join(said), CONTINUATION if i else TEXT, final=last)
+        return _Made(whole, None if last else (t, at))
 
     def _some(
         self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
@@ -122,10 +118,28 @@ class Snapshot:
         )
 
 
-def _joined(rows: Sequence[bytes]) -> Iterator[bytes]:
-    if not rows:
-        return
-    average = sum(map(len, rows)) // len(rows) + 1
-    step = PIECE // average + 1
-    for i in range(0, len(rows), step):
-        yield (b"," if i else b"") + b",".join(rows[i : i + step])
+class _Made(NamedTuple):
+    """A frame, and the table and row where the next begins; None after the last."""
+
+    frame: bytes
+    next: tuple[int, int] | None
+
+
+class _Shared:
+    """Frames that are put together once for all who are at the same place."""
+
+    def __init__(self) -> None:
+        self._recent: dict[int, _Made] = {}
+
+    def frames(self, make: Callable[[int, int, int], _Made]) -> Iterator[bytes]:
+        i, place = 0, (0, 0)
+        while True:
+            made = self._recent.get(i)
+            if made is None:
+                made = self._recent[i] = make(i, *place)
+                if len(self._recent) > _KEPT:
+                    del self._recent[next(iter(self._recent))]
+            yield made.frame
+            if made.next is None:
+                return
+            i, place = i + 1, made.next

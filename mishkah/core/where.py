@@ -11,7 +11,7 @@ import msgspec
 
 from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.schema import Row, Table
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.values import READERS, Wrong
 
 MAX_DEPTH = 8
@@ -99,15 +99,15 @@ def read_where(raw: object, tables: Iterable[Table]) -> Where:
     return Where(_Reader(list(tables)).node(raw, ("where",), 1))
 
 
-def candidates(state: State, table: Table, where: Where | None) -> Iterable[Record]:
-    """Return the records of *table* that *where* may hold: an index makes them few."""
+def candidates(state: State, table: Table, where: Where | None) -> Sequence[bytes]:
+    """Return the rows of *table*, as JSON, that *where* may hold: an index makes them few."""
     rows = state.tables[table.name]
     for field, values in (where.equalities if where is not None else {}).items():
         for index in table.indexes:
             if index.fields == (field,):
                 ids = [i for v in values for i in state.holders(table.name, index, (v,))]
-                return [rows.records[i] for i in dict.fromkeys(ids)]
-    return rows.records.values()
+                return [rows.records[i].json for i in dict.fromkeys(ids)]
+    return rows.lines()
 
 
 class _Reader:
@@ -212,16 +212,29 @@ def _plain(node: Node) -> Any:
 
 def _equalities(node: Node) -> Mapping[str, tuple[Any, ...]]:
     if isinstance(node, Group):
-        parts = node.parts if node.joined == "and" else ()
-        found: dict[str, tuple[Any, ...]] = {}
-        for part in parts:
-            for field, values in _equalities(part).items():
-                if field not in found or len(values) < len(found[field]):
-                    found[field] = values
-        return found
+        parts = [] if node.joined == "not" else [_equalities(part) for part in node.parts]
+        return _all_of(parts) if node.joined == "and" else _one_of(parts)
     if node.operator == "=":
         return {node.field: (node.value,)}
     return {node.field: node.value} if node.operator == "in" else {}
+
+
+def _all_of(parts: Sequence[Mapping[str, tuple[Any, ...]]]) -> Mapping[str, tuple[Any, ...]]:
+    found: dict[str, tuple[Any, ...]] = {}
+    for part in parts:
+        for field, values in part.items():
+            if field not in found or len(values) < len(found[field]):
+                found[field] = values
+    return found
+
+
+def _one_of(parts: Sequence[Mapping[str, tuple[Any, ...]]]) -> Mapping[str, tuple[Any, ...]]:
+    fields = sorted(set[str]().union(*parts).intersection(*parts))
+    found = {
+        field: tuple(dict.fromkeys(value for part in parts for value in part[field]))
+        for field in fields
+    }
+    return {field: values for field, values in found.items() if len(values) <= MAX_VALUES}
 
 
 def _no(at: tuple[str | int, ...], text: Text) -> InvalidRow:

@@ -10,6 +10,7 @@ from mishkah.core.errors import MAX_DETAILS, Conflict, Refused
 from mishkah.core.frames import frame
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
+from mishkah.core.missed import Step
 from mishkah.core.views import Shown
 
 MAX_ERROR = 3000
@@ -43,22 +44,33 @@ def deltas(
 
     *prev* is the `seq` of the last commit that these listeners were shown.
     """
-    head = b'{"type":"DELTA",%b,"seq":%d,"prev":%d' % (signature.of(view), commit.seq, prev)
-    by = _by(commit)
-    count = len(shown)
-    frames = []
-    for i, (change, operation, body, left) in enumerate(shown):
-        together = b',"tx":{"i":%d,"n":%d}' % (i, count) if count > 1 else b""
-        data = b'{"table":%b,"operation":"%b","id":%b,"changes":%b,"timestamp":"%b"%b}' % (
-            quote(change.table),
-            operation.encode(),
-            quote(change.id),
-            body,
-            commit.at.encode(),
-            b',"reason":"left"' if left else b"",
-        )
-        frames.append(frame(b'%b%b%b,"data":%b}' % (head, together, by, data)))
+    return deltas_of_some(signature, view, Step(commit.seq, [(commit, list(shown))]), prev)
+
+
+def deltas_of_some(signature: Signature, view: str, step: Step, prev: int) -> bytes:
+    """Return the DELTA frames of commits that are taken as one; see `deltas`."""
+    head = b'{"type":"DELTA",%b,"seq":%d,"prev":%d' % (signature.of(view), step.seq, prev)
+    count = sum(len(shown) for _, shown in step.told)
+    frames: list[bytes] = []
+    for commit, shown in step.told:
+        by = _by(commit)
+        for one in shown:
+            i = len(frames)
+            together = b',"tx":{"i":%d,"n":%d}' % (i, count) if count > 1 else b""
+            data = _change(commit, one)
+            frames.append(frame(b'%b%b%b,"data":%b}' % (head, together, by, data)))
     return b"".join(frames)
+
+
+def _change(commit: Commit, shown: Shown) -> bytes:
+    return b'{"table":%b,"operation":"%b","id":%b,"changes":%b,"timestamp":"%b"%b}' % (
+        quote(shown.change.table),
+        shown.operation.encode(),
+        quote(shown.change.id),
+        shown.body,
+        commit.at.encode(),
+        b',"reason":"left"' if shown.left else b"",
+    )
 
 
 def _by(commit: Commit) -> bytes:
@@ -87,6 +99,7 @@ class _Error(msgspec.Struct, tag="ERROR", tag_field="type", omit_defaults=True):
     details: list[dict[str, Any]] = []
     more: int = 0
     current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    retry_ms: int = 0
 
 
 def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = False) -> bytes:
@@ -115,6 +128,7 @@ def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = Fals
                 details=shown,
                 more=len(refusal.details) - len(shown),
                 current=current,
+                retry_ms=refusal.retry_ms,
             )
         )
         if len(payload.decode()) - aside <= MAX_ERROR or not shown:

@@ -12,8 +12,8 @@ import h11
 import msgspec
 import trio
 
-from mishkah.http.limits import Limits
 from mishkah.http.turned import Turned
+from mishkah.limits import Limits
 
 MAX_HEAD = 16 * 1024
 """Bytes of a request's head."""
@@ -108,7 +108,7 @@ class Connection:
                         raise Turned(400, "This is not an HTTP request.")
                     within = trio.current_time() + self._limits.handshake
                     self.waiting.deadline = min(self.waiting.deadline, within)
-                self._h11.receive_data(data)
+                self._h11.receive_data(bytes(data))
             if isinstance(event, h11.Request):
                 self._body, self._body_deadline = 0, float("inf")
                 return _head(event)
@@ -154,7 +154,7 @@ class Connection:
                 if event is not h11.NEED_DATA:
                     raise trio.BrokenResourceError("the client left in the middle of its request")
                 data = await self._stream.receive_some(CHUNK)
-                self._h11.receive_data(data)
+                self._h11.receive_data(bytes(data))
         raise Turned(408, "The body did not come in time.")
 
     async def write(self, event: h11.Event) -> None:

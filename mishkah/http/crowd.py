@@ -3,24 +3,33 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ipaddress import ip_address
 
 import trio
 
+from mishkah.http.guests import is_loopback
 from mishkah.http.turned import Turned
 
+HERE = "127.0.0.1"
 
-def peer_of(stream: trio.abc.Stream) -> str | None:
-    """Return the address at the other end; None for this machine's own, which nothing limits."""
+
+def peer_of(stream: trio.abc.Stream) -> str:
+    """Return the address at the other end; that of loopback where there is no network between."""
     if isinstance(stream, trio.SSLStream):
         stream = stream.transport_stream
-    if not isinstance(stream, trio.SocketStream):
-        return None
-    try:
-        address = stream.socket.getpeername()[0]
-        return None if ip_address(address.partition("%")[0]).is_loopback else address
-    except (OSError, ValueError):
-        return None
+    if isinstance(stream, trio.SocketStream):
+        try:
+            return str(stream.socket.getpeername()[0]).partition("%")[0]
+        except OSError:  # it has gone
+            pass
+    return HERE
+
+
+def counted(address: str, *, loopback: bool) -> str | None:
+    """Return *address* as limits count it: None, which nothing limits, is this machine itself.
+
+    With *loopback* that counts too.
+    """
+    return address if loopback or not is_loopback(address) else None
 
 
 class Crowd:

@@ -9,13 +9,13 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 
 from mishkah.core.frames import Watch
 from mishkah.http.connection import Connection, Handover, Head
-from mishkah.http.crowd import Crowd, peer_of
+from mishkah.http.crowd import Crowd, counted, peer_of
 from mishkah.http.gateway import Application, respond
 from mishkah.http.guard import Guard
-from mishkah.http.guests import Caller, Guests, caller_of, is_loopback
+from mishkah.http.guests import Caller, Guests, caller_of
 from mishkah.http.handshake import SUBPROTOCOL, Upgrade, read_upgrade
-from mishkah.http.limits import Limits
 from mishkah.http.turned import Turned
+from mishkah.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Door:
         try:
             async with stream, trio.open_nursery() as nursery:
                 try:
-                    with self._crowd.counted(peer_of(stream)):
+                    with self._crowd.counted(self._limited(peer_of(stream))):
                         await self._meet(stream, scheme, nursery)
                 except Turned as turned:
                     with trio.move_on_after(self._limits.handshake):
@@ -80,7 +80,7 @@ class Door:
 
     async def _meet(self, stream: trio.abc.Stream, scheme: str, nursery: trio.Nursery) -> None:
         """Answer requests; one for a WebSocket is the last. Raises `Turned`."""
-        address = peer_of(stream) or "127.0.0.1"
+        address = peer_of(stream)
 
         def caller(head: Head) -> Caller:
             who = caller_of(address, scheme, head.headers, self._guests.proxies)
@@ -101,6 +101,9 @@ class Door:
         if handover is not None and not self._closed:
             await self._open(stream, handover, caller(handover.head), nursery)
 
+    def _limited(self, address: str) -> str | None:
+        return counted(address, loopback=self._limits.loopback)
+
     async def _open(
         self, stream: trio.abc.Stream, handover: Handover, caller: Caller, nursery: trio.Nursery
     ) -> None:
@@ -108,7 +111,7 @@ class Door:
         head, limits = handover.head, self._limits
         upgrade = read_upgrade(head)
         watch = Watch(limits.message, limits.fragments)
-        address = None if is_loopback(caller.address) else caller.address
+        address = self._limited(caller.address)
         guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)
         with trio.move_on_after(limits.handshake) as shaking:
             request = await wrap_server_stream(

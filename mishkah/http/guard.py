@@ -5,15 +5,20 @@ before it knows, and it drops the connection of a client that breaks the protoco
 frame that says so. Both are put right from below, through its public `wrap_server_stream`.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 
 import trio
+from trio.socket import IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET
 
-from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, frame
+from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, cut, frame
+from mishkah.feed import Stalled
 
 LINGER = 1.0
 """Seconds that a closed connection is drained, lest a reset overtake the close frame."""
 _PING = frame(b"", PING)
+UNSENT = 256 * 1024
+"""Bytes that the system keeps of what can't go to the peer yet."""
 MAX_LINGER_BYTES = 32 * 2**20
 _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
@@ -22,7 +27,7 @@ class Guard(trio.abc.Stream):
     """A connection whose request has been read: *head*, and *rest*, what followed it.
 
     trio-websocket reads and writes here; the session writes whole frames with `send_frames`. A
-    peer that takes nothing for *stall* seconds is given up.
+    peer that takes nothing for *stall* seconds is given up. *address* is whose rate counts, if any.
     """
 
     def __init__(
@@ -50,7 +55,10 @@ class Guard(trio.abc.Stream):
         """When bytes came from the peer last; and when it was `asked` whether it is there."""
         self.asked = self.heard
         self.address = address
-        """Where the client is; None for this machine, which no rate limits."""
+        if isinstance(stream, trio.SocketStream):
+            with contextlib.suppress(AttributeError, OSError):  # not every system has it
+                stream.setsockopt(IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, UNSENT)
+        self._free = 0
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return the next bytes, up to the first that break a bound; then the end."""
@@ -88,22 +96,24 @@ class Guard(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send trio-websocket's own bytes: the handshake, then whole control frames."""
         closing = self._shaken_hands.is_set() and bool(data) and data[0] & 0x0F == CLOSE
-        await self._send([bytes(data)], closing=closing)
+        await self._send(bytes(data), closing=closing)
         self._shaken_hands.set()
 
     async def send_frames(self, pieces: Iterable[bytes]) -> None:
-        """Send the *pieces* of whole frames; nothing follows a close frame.
+        """Send *pieces*, each of whole frames; nothing follows a close frame.
 
-        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone
-        or has stalled.
+        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone,
+        `Stalled` when it reads nothing.
         """
-        await self._send(pieces, closing=False)
+        for piece in pieces:
+            for part in cut(piece, self._at_once()):
+                await self._send(part, closing=False)
 
     async def ping(self, patience: float) -> None:
         """Ask the peer whether it is there; give the connection up if nothing comes in time."""
         self.asked = trio.current_time()
         try:
-            await self._send([_PING], closing=False)
+            await self._send(_PING, closing=False)
             sent = trio.current_time()
             await trio.sleep(patience)
             if self.heard < sent:
@@ -111,19 +121,32 @@ class Guard(trio.abc.Stream):
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # it has gone by itself
 
-    async def _send(self, pieces: Iterable[bytes], *, closing: bool) -> None:
+    async def _send(self, data: bytes, *, closing: bool) -> None:
+        """Send *data*, whole frames, when it can go at once; a close frame in any case."""
         async with self._turn:
             if self._close_sent or not self._whole:
                 raise trio.ClosedResourceError
             self._close_sent = closing
-            self._whole = False  # until all of it is gone: half a frame can't be followed by one
             with trio.move_on_after(self._stall) as sending:
-                for piece in pieces:
-                    sending.deadline = trio.current_time() + self._stall
-                    await self._stream.send_all(piece)
+                if len(data) > self._free and not closing:
+                    await self._stream.wait_send_all_might_not_block()
+                    self._free = self._at_once()
+                self._free -= len(data)
+                self._whole = False  # until it is gone: half a frame can't be followed by one
+                await self._stream.send_all(data)
                 self._whole = True
             if sending.cancelled_caught:
-                raise trio.BrokenResourceError("the peer reads nothing")
+                raise Stalled
+
+    def _at_once(self) -> int:
+        """Return how many bytes surely go at once when any do, so that a stall is between frames.
+
+        A socket can be written while a third of its buffer is free, which counts overhead too, and
+        while less than half of `UNSENT` waits.
+        """
+        if isinstance(self._stream, trio.SocketStream):
+            return min(self._stream.socket.getsockopt(SOL_SOCKET, SO_SNDBUF) // 8, UNSENT // 2)
+        return UNSENT // 2
 
     async def wait_send_all_might_not_block(self) -> None:
         await self._stream.wait_send_all_might_not_block()
@@ -152,12 +175,14 @@ class Guard(trio.abc.Stream):
             and not self._close_sent
             and self._whole
         ):
-            await self._send([close_frame(code)], closing=True)
+            await self._send(close_frame(code), closing=True)
 
     async def _drain(self) -> None:
         if not isinstance(self._stream, trio.abc.HalfCloseableStream) or self._reading:
             return
-        await self._stream.send_eof()
+        async with self._turn:  # who still sends, such as a ping, must not meet the end half-way
+            self._close_sent = True
+            await self._stream.send_eof()
         left = MAX_LINGER_BYTES
         while left > 0 and (data := await self._stream.receive_some(65536)):
             left -= len(data)

@@ -1,4 +1,4 @@
-"""Which names this server answers to, whose pages may speak to it, and which proxies it believes."""
+"""Whose names this server has, whose pages may speak to it, and which proxies it believes."""
 
 import re
 from collections.abc import Mapping

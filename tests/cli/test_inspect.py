@@ -14,6 +14,9 @@ def test_branches_modules_and_plugins(run: Any, said: Any, sample: Path) -> None
     assert branches["^gym:"]["modules"] == ["gym"]
     modules = {line["branch"]: line for line in said("modules", "--data", sample)}
     assert modules["dar"]["schema"] == "package mishkah-pos"
+    assert modules["dar"]["seeds"] == "package mishkah-pos"
+    assert modules["remal"]["schema"] == "package mishkah-pos"
+    assert modules["remal"]["seeds"] == "branches/remal/modules/pos/seeds/initial.json"
     assert modules["myapp"]["seeds"] == "branches/myapp/modules/mymodule/seeds/initial.json"
     assert modules["myapp"]["tables"] == 1
     plugins = {line["plugin"]: line for line in said("plugins", "--data", sample)}
@@ -103,8 +106,18 @@ def test_the_doctor_names_what_is_wrong(run: Any, said: Any, sample: Path) -> No
 
 
 def test_settings_come_from_a_flag_the_environment_or_nowhere(said: Any) -> None:
-    lines = said("config", "show", "--origin", "--host", "::1", env={"MISHKAH_PORT": "9"})
+    env = {"MISHKAH_PORT": "9", "MISHKAH_LIMIT": "rate=50 loopback=true"}
+    lines = said("config", "show", "--origin", "--host", "::1", env=env)
     found = {line["setting"]: (line["value"], line["origin"]) for line in lines}
     assert found["host"] == ("::1", "flag")
     assert found["port"] == (9, "environment MISHKAH_PORT")
     assert found["data"] == ("data", "default")
+    assert found["limit rate"] == (50.0, "environment MISHKAH_LIMIT")
+    assert found["limit loopback"] == (True, "environment MISHKAH_LIMIT")
+    assert found["limit message"] == (1048576, "default")
+
+
+def test_a_limit_that_is_none_is_wrong_usage(run: Any) -> None:
+    no = run("config", "show", "--limit", "speed=1", code=2).stderr
+    assert "handshake" in no
+    assert "Traceback" not in no

@@ -15,6 +15,7 @@ from mishkah.core import errors, frames
 from mishkah.core.legacy.keys import OldField, OldFile, OldIndex, OldReference, OldSchema, OldTable
 from mishkah.core.legacy.values import TYPES
 from mishkah.core.soundness import read_schema
+from mishkah.limits import Limits
 
 
 def test_json_examples_are_json(document: Any) -> None:
@@ -87,6 +88,11 @@ def test_every_close_code_is_documented(protocol: Any) -> None:
     codes = {code for code in vars(frames).values() if isinstance(code, int) and code > 1000}
     closing = protocol.text.partition("## Closing")[2].partition("## ")[0]
     assert codes <= {int(code) for code in re.findall(r"\b[14]\d{3}\b", closing)}
+
+
+def test_every_limit_is_documented_with_its_default(operations: Any) -> None:
+    for name, default in msgspec.structs.asdict(Limits()).items():
+        assert f"| `{name}` | {str(default).lower()} |" in operations.text
 
 
 def test_every_hook_is_documented(plugins_page: Any) -> None:

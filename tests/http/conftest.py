@@ -13,17 +13,25 @@ import trio
 from mishkah.catalog import Catalog
 from mishkah.house import open_house
 from mishkah.journal import MemoryJournals
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 
 
-@pytest.fixture
-async def port(data: Path) -> AsyncIterator[int]:
-    async with open_house(Catalog(data, Plugins()), MemoryJournals()) as house:
+@asynccontextmanager
+async def listening(data: Path, limits: Limits | None = None) -> AsyncIterator[int]:
+    """Serve *data* on a free port, for the block."""
+    async with open_house(Catalog(data, Plugins()), MemoryJournals(), limits=limits) as house:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         async with trio.open_nursery() as doors:
             doors.start_soon(house.listen, listeners)
             yield listeners[0].socket.getsockname()[1]
             doors.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def port(data: Path) -> AsyncIterator[int]:
+    async with listening(data) as port:
+        yield port
 
 
 class Raw:
@@ -88,15 +96,28 @@ class Raw:
         self._read += data
 
 
+@asynccontextmanager
+async def open_raw(port: int) -> AsyncIterator[Raw]:
+    with trio.fail_after(20):
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            yield Raw(stream)
+
+
 @pytest.fixture
 def knock(port: int) -> Callable[[], Any]:
-    @asynccontextmanager
-    async def open_raw() -> AsyncIterator[Raw]:
-        with trio.fail_after(20):
-            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-                yield Raw(stream)
+    return lambda: open_raw(port)
 
-    return open_raw
+
+@pytest.fixture
+def knock_at(data: Path) -> Callable[..., Any]:
+    """Return a function (limits) → a context whose value is a `knock` at a house with them."""
+
+    @asynccontextmanager
+    async def limited(**limits: Any) -> AsyncIterator[Callable[[], Any]]:
+        async with listening(data, Limits(**limits)) as port:
+            yield lambda: open_raw(port)
+
+    return limited
 
 
 @pytest.fixture

@@ -3,19 +3,33 @@
 import json
 from typing import Any
 
+TEXT = 0x81
+"""The first byte of a frame that is a whole text message."""
 CONTROL = 0x08
+
+Frame = tuple[int, bytes]
+"""(first byte, payload)"""
 
 
 def read_stream(stream: bytes) -> list[dict[str, Any]]:
-    """Return the messages in a *stream* of whole text frames."""
-    payloads, rest = whole_frames(stream)
+    """Return the messages in a *stream* of whole messages, in one or more frames each."""
+    frames, rest = whole_frames(stream)
     assert not rest, "half a frame"
-    return [json.loads(payload.decode(), parse_constant=_no_constant) for payload in payloads]
+    messages = []
+    begun = b""
+    for first, payload in frames:
+        assert first in ((0x01, TEXT) if not begun else (0x00, 0x80)), "text and what continues it"
+        begun += payload
+        if first & 0x80:
+            messages.append(json.loads(begun.decode(), parse_constant=_no_constant))
+            begun = b""
+    assert not begun, "a message has no end"
+    return messages
 
 
-def whole_frames(stream: bytes) -> tuple[list[bytes], bytes]:
-    """Return the payloads of the text frames that begin *stream*, and what is not whole yet."""
-    payloads = []
+def whole_frames(stream: bytes) -> tuple[list[Frame], bytes]:
+    """Return the frames that begin *stream*, and what is not whole yet."""
+    frames: list[Frame] = []
     while len(stream) >= 2:
         first, size, at = stream[0], stream[1], 2
         assert size < 128, "a server masks nothing"
@@ -24,11 +38,9 @@ def whole_frames(stream: bytes) -> tuple[list[bytes], bytes]:
             size, at = int.from_bytes(stream[2 : 2 + width]), 2 + width
         if len(stream) < at + size:
             break
-        payload, stream = stream[at : at + size], stream[at + size :]
-        if not first & CONTROL:
-            assert first == 0x81, "one final text frame"
-            payloads.append(payload)
-    return payloads, stream
+        frames.append((first, stream[at : at + size]))
+        stream = stream[at + size :]
+    return frames, stream
 
 
 def _no_constant(name: str) -> None:

@@ -27,7 +27,8 @@ class Stalled(trio.abc.HalfCloseableStream):
     def __init__(self, hello: bytes, capacity: int = 50_000) -> None:
         self.closed = trio.Event()
         self.reads = trio.Event()
-        self._hello = hello
+        self._said = hello
+        self._says = trio.Event()
         self.taken = b""
         self.capacity = capacity
 
@@ -49,12 +50,20 @@ class Stalled(trio.abc.HalfCloseableStream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         await trio.lowlevel.checkpoint()
-        if self._hello:
-            hello, self._hello = self._hello, b""
-            return hello
-        await self.closed.wait()
-        raise trio.ClosedResourceError
+        while not self._said:
+            await self._says.wait()
+            self._says = trio.Event()
+            if self.closed.is_set():
+                raise trio.ClosedResourceError
+        said, self._said = self._said, b""
+        return said
+
+    def says(self, message: object) -> None:
+        """Send one message more."""
+        self._said += masked(message)
+        self._says.set()
 
     async def aclose(self) -> None:
         self.closed.set()
+        self._says.set()
         await trio.lowlevel.checkpoint()

@@ -9,10 +9,12 @@ from support.stalled import HELLO, Stalled, masked
 
 @pytest.fixture
 def late() -> Callable[..., Stalled]:
-    """Return a function ``(messages, capacity)`` → a v1 client that says these and reads later."""
+    """Return a function ``(messages, capacity)`` → a client that says these and reads later."""
 
-    def make(messages: list[Any], capacity: int) -> Stalled:
-        hello = HELLO.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: mishkah.v1\r\n\r\n")
+    def make(messages: list[Any], capacity: int, v1: bool = True) -> Stalled:
+        hello = HELLO
+        if v1:
+            hello = hello[:-2] + b"Sec-WebSocket-Protocol: mishkah.v1\r\n\r\n"
         return Stalled(hello + b"".join(map(masked, messages)), capacity)
 
     return make

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import MockClock
 
 from mishkah.journal import MemoryJournals
@@ -107,3 +108,89 @@ async def test_a_ref_that_is_none_is_refused_and_not_echoed(
         error = await till.receive()
         assert error["code"] == "BAD_MESSAGE"
         assert "ref" not in error
+
+
+WRITES: dict[str, dict[str, Any]] = {
+    "INSERT": {"type": "INSERT", "table": "item", "data": {"id": "new"}},
+    "UPDATE": {"type": "UPDATE", "table": "item", "id": "a", "changes": {"qty": 9}},
+    "add": {"type": "UPDATE", "table": "item", "id": "a", "add": {"qty": 1}},
+    "DELETE": {"type": "DELETE", "table": "item", "id": "a"},
+    "TRANSACTION": {
+        "type": "TRANSACTION",
+        "ops": [
+            {"type": "INSERT", "table": "item", "data": {"id": "new"}},
+            {"type": "UPDATE", "table": "item", "id": "a", "add": {"qty": 2}},
+        ],
+    },
+    "NEXT": {"type": "NEXT", "table": "item", "field": "code", "count": 2},
+}
+OTHERS: dict[str, dict[str, Any]] = {
+    "INSERT": {"data": {"id": "other"}},
+    "UPDATE": {"changes": {"qty": 8}},
+    "add": {"add": {"qty": 2}},
+    "DELETE": {"id": "b"},
+    "TRANSACTION": {"ops": [{"type": "DELETE", "table": "item", "id": "a"}]},
+    "NEXT": {"count": 1},
+}
+
+
+@pytest.mark.parametrize("kind", WRITES)
+async def test_whatever_writes_is_done_once(
+    autojump_clock: MockClock, data: Path, kind: str
+) -> None:
+    """Twice in one batch, on another socket, after a restart, with a number for a text."""
+    journals = MemoryJournals()
+    write = {**WRITES[kind], "ref": 7}
+    async with open_test_house(data, journals=journals) as house, house.client(client="t") as till:
+        for key in "ab":
+            await till.ask({**TEA, "data": {"id": key}, "ref": f"made {key}"})
+        await till.send(write)
+        await till.send(write)
+        first, again = await till.expect("ACK"), await till.expect("ACK")
+        assert again == {**first, "dup": True}
+        async with house.v1("t") as other:
+            there = {**write, "branch": "shop", "module": "m"}
+            assert await other.ask(there) == again
+            assert await other.ask({**there, "ref": "7"}) == {**again, "ref": "7"}
+            assert (await other.ask({**there, **OTHERS[kind]}))["code"] == "REF_REUSED"
+            await other.send({**there, **OTHERS[kind], "ref": "x"})
+            await other.send({**there, "ref": "x"})
+            assert (await other.expect("ERROR"))["code"] == "REF_REUSED", "in one batch too"
+    async with open_test_house(data, journals=journals) as house, house.client(client="t") as till:
+        assert await till.ask(write) == again
+        await till.send({**write, "ref": "new name"})
+        assert "dup" not in await till.receive()
+
+
+async def test_many_sockets_of_one_client_send_the_same_at_once(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    answers: list[Any] = []
+    async with open_test_house(data) as house:
+
+        async def send() -> None:
+            async with house.v1("till") as socket:
+                answers.append(await socket.ask({**TEA, "branch": "shop", "module": "m"}))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(20):
+                nursery.start_soon(send)
+    assert sorted(answer.get("dup", False) for answer in answers) == [False] + [True] * 19
+    assert len({answer["seq"] for answer in answers}) == 1
+
+
+async def test_a_name_belongs_to_one_store(autojump_clock: MockClock, data: Path) -> None:
+    async with open_test_house(data) as house, house.v1("till") as till:
+        for branch in ("shop", "shop:2"):
+            ack = await till.ask({**TEA, "branch": branch, "module": "m"})
+            assert (ack["type"], "dup" in ack) == ("ACK", False)
+
+
+async def test_a_name_is_looked_up_before_the_rules(autojump_clock: MockClock, data: Path) -> None:
+    """What was right once need not be right again: the row is there now."""
+    async with open_test_house(data) as house, house.client(client="till") as till:
+        await till.ask(TEA)
+        gone = {"type": "DELETE", "table": "item", "id": "a", "ref": "r2"}
+        await till.ask(gone)
+        assert (await till.ask(gone))["dup"] is True
+        assert (await till.ask({**gone, "ref": "r3"}))["code"] == "NOT_FOUND"

@@ -4,11 +4,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
-from mishkah.journal import MemoryJournals
+from mishkah import rivals
+from mishkah.core.commands import decode
+from mishkah.core.commit import Commit
+from mishkah.core.ids import StoreId
+from mishkah.feed import Outbox
+from mishkah.journal import MemoryJournal, MemoryJournals
+from mishkah.requests import Ask
+from mishkah.rivals import LONGEST, seen_by
 from mishkah.testing import Client, TestHouse, open_test_house, write_installation
 
 KEY = {"type": "text", "primaryKey": True}
@@ -195,3 +203,122 @@ async def test_conflicts_are_told_after_a_restart_too(
     async with open_test_house(data, journals=journals) as house, house.v1("b") as two:
         assert (await changed(two, 1, {"table_no": 0}, seen))["code"] == "CONFLICT"
         assert (await changed(two, 2, {"note": "x"}, seen))["type"] == "ACK"
+
+
+class Counting(MemoryJournal):
+    """A journal that counts the commits that it is asked for."""
+
+    asked_for = 0
+
+    async def commits(self, after: int, upto: int) -> list[Commit]:
+        self.asked_for += upto - after
+        return await super().commits(after, upto)
+
+
+async def test_the_log_is_asked_once_for_what_was_written_together(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """A change of 300 rows is read once, and a row without end is not followed to its end."""
+    journals = MemoryJournals()
+    async with (
+        open_test_house(write_installation(tmp_path / "data", TABLES), journals=journals) as house,
+        house.v1("a") as one,
+    ):
+        rows = [f"o{n}" for n in range(300)]
+        new = [{"type": "INSERT", "table": "order", "data": {"id": row}} for row in rows]
+        seen = (await one.ask(write_all(0, new)))["seq"]
+        ops = [
+            {"type": "UPDATE", "table": "order", "id": row, "changes": {"note": "x"}}
+            for row in rows
+        ]
+        await one.ask(write_all(1, ops))
+        for n in range(LONGEST + 100):
+            changes = {"table_no": n}
+            await one.ask(write("UPDATE", "order", f"n{n}", id="o0", changes=changes))
+        kept = journals.kept[StoreId("shop", "m")]
+        journal = Counting(kept._schema)
+        await journal.append(kept.history)
+        state = await journal.load()
+        command: Any = decode(msgspec.json.encode(write_all(2, ops[1:], base=seen)).decode())
+        ask = Ask(outbox=Outbox(), command=command, size=1, number=1, client="b")
+        found = await seen_by(ask, state, journal)
+        assert found is not None
+        assert journal.asked_for == 1
+        assert found.rivals == {("order", row): {"note", "updated_at"} for row in rows[1:]}
+        command = decode(msgspec.json.encode(write_all(2, ops[:1], base=seen)).decode())
+        found = await seen_by(msgspec.structs.replace(ask, command=command), state, journal)
+        assert found is not None
+        assert journal.asked_for == 1 + LONGEST
+        assert found.rivals == {("order", "o0"): None}
+
+
+def write_all(ref: int, ops: list[Any], **more: Any) -> dict[str, Any]:
+    return {"type": "TRANSACTION", "ops": ops, "ref": ref, **SHOP, **more}
+
+
+async def test_a_row_that_was_made_again_is_a_newer_one(house: TestHouse) -> None:
+    async with house.v1("a") as one, house.v1("b") as two:
+        seen = (await one.ask(write("INSERT", "order", 0, data={"id": "o", "note": "x"})))["seq"]
+        await two.ask(write("DELETE", "order", 0, id="o"))
+        assert (await changed(one, 1, {"note": "y"}, seen))["code"] == "NOT_FOUND"
+        await two.ask(write("INSERT", "order", 1, data={"id": "o", "note": "z"}))
+        no = await changed(one, 2, {"note": "y"}, seen)
+        assert (no["code"], no["current"]["note"]) == ("CONFLICT", "z")
+        assert (await one.ask(write("DELETE", "order", 3, id="o", base=seen)))["code"] == "CONFLICT"
+
+
+async def test_an_add_never_conflicts_and_what_it_made_does(house: TestHouse) -> None:
+    async with house.v1("a") as one, house.v1("b") as two:
+        row = {"id": "tea", "stock": 5, "name": "tea"}
+        seen = (await one.ask(write("INSERT", "item", 0, data=row)))["seq"]
+        await two.ask(write("UPDATE", "item", 0, id="tea", add={"stock": -1}))
+        added = write("UPDATE", "item", 1, id="tea", add={"stock": -1}, base=seen)
+        assert (await one.ask(added))["rows"][0]["stock"] == 3
+        mixed = {**added, "ref": 2, "changes": {"name": "green tea"}}
+        assert (await one.ask(mixed))["rows"][0]["stock"] == 2
+        no = await one.ask(write("UPDATE", "item", 3, id="tea", changes={"stock": 9}, base=seen))
+        assert (no["code"], no["details"][0]["path"]) == ("CONFLICT", "/stock")
+
+
+async def test_who_has_no_name_has_no_own_changes(house: TestHouse) -> None:
+    async with house.v1() as nameless:
+        seen = (await nameless.ask(write("INSERT", "order", 0, data={"id": "o"})))["seq"]
+        await changed(nameless, 1, {"note": "x"}, seen)
+        assert (await changed(nameless, 2, {"note": "y"}, seen))["code"] == "CONFLICT"
+
+
+async def test_what_another_wrote_and_took_back_is_a_conflict_all_the_same(
+    house: TestHouse,
+) -> None:
+    """Between own changes, and under other fields: the whole chain of the row counts."""
+    async with house.v1("a") as one, house.v1("b") as two:
+        seen = (await one.ask(write("INSERT", "order", 0, data={"id": "o", "note": "x"})))["seq"]
+        await changed(one, 1, {"table_no": 1})
+        await changed(two, 1, {"note": "y"})
+        await changed(two, 2, {"note": "x"})
+        await changed(one, 2, {"table_no": 2})
+        assert (await changed(one, 3, {"note": "z"}, seen))["code"] == "CONFLICT"
+        assert (await changed(one, 4, {"table_no": 3}, seen))["type"] == "ACK"
+
+
+async def test_what_the_server_fills_in_conflicts_with_nothing(house: TestHouse) -> None:
+    """Each change sets `updated_at`, which no user wrote."""
+    async with house.v1("a") as one, house.v1("b") as two:
+        seen = (await one.ask(write("INSERT", "order", 0, data={"id": "o"})))["seq"]
+        first = await changed(two, 1, {"note": "x"}, seen)
+        second = await changed(one, 1, {"table_no": 4}, seen)
+        assert (second["type"], second["rows"][0]["note"]) == ("ACK", "x")
+        assert second["rows"][0]["updated_at"] != first["rows"][0]["updated_at"]
+
+
+async def test_a_row_with_a_very_long_chain_is_a_newer_one(
+    house: TestHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rivals, "LONGEST", 5)
+    async with house.v1("a") as one, house.v1("b") as two:
+        seen = (await one.ask(write("INSERT", "order", 0, data={"id": "o"})))["seq"]
+        for n in range(5):
+            await changed(two, n, {"table_no": n})
+        assert (await changed(one, 1, {"note": "x"}, seen))["type"] == "ACK"
+        await changed(two, 9, {"table_no": 9})
+        assert (await changed(one, 2, {"note": "y"}, seen))["code"] == "CONFLICT"

@@ -5,35 +5,12 @@ from typing import Any
 
 import pytest
 import trio
+from support.talking import SHOP, insert, subscribe, until_synced
 from trio.testing import MockClock
 
-from mishkah.http.limits import Limits
 from mishkah.journal import MemoryJournals
-from mishkah.testing import Client, open_test_house
-
-SHOP = {"branch": "shop", "module": "m"}
-
-
-def insert(key: str, ref: Any = None, **data: Any) -> dict[str, Any]:
-    message = {"type": "INSERT", "table": "item", "data": {"id": key, **data}, **SHOP}
-    return message if ref is None else {**message, "ref": ref}
-
-
-def update(key: str, ref: Any, **more: Any) -> dict[str, Any]:
-    return {"type": "UPDATE", "table": "item", "id": key, "ref": ref, **SHOP, **more}
-
-
-async def subscribe(client: Client, **more: Any) -> dict[str, Any]:
-    await client.send({"type": "SUBSCRIBE", **SHOP, **more})
-    return await client.receive()
-
-
-async def until_synced(client: Client) -> list[dict[str, Any]]:
-    """Return what comes before SYNCED, and SYNCED."""
-    found = [await client.receive()]
-    while found[-1]["type"] != "SYNCED":
-        found.append(await client.receive())
-    return found
+from mishkah.limits import Limits
+from mishkah.testing import open_test_house
 
 
 async def test_hello_comes_first_and_is_welcomed(autojump_clock: MockClock, data: Path) -> None:
@@ -49,11 +26,13 @@ async def test_hello_comes_first_and_is_welcomed(autojump_clock: MockClock, data
         welcome = await client.receive()
         assert (welcome["type"], welcome["v"], welcome["server"]) == ("WELCOME", 1, "mishkah")
         assert welcome["limits"]["message"] == 2**20
+        assert welcome["now"].startswith("2025-10-29T12:00:"), "the house's own clock"
         await client.send({"type": "HELLO", "v": 1})
         no = await client.receive()
         assert (no["code"], no["error"]) == ("BAD_MESSAGE", no["text"]["ar"])
         await client.send({"type": "PING", "now": 1})
-        assert (await client.receive())["type"] == "PONG"
+        pong = await client.receive()
+        assert (pong["type"], pong["now"][:16]) == ("PONG", "2025-10-29T12:00")
 
 
 async def test_who_says_no_hello_is_closed(autojump_clock: MockClock, data: Path) -> None:

@@ -1,76 +1,25 @@
 """A filtered view is always the filter of the whole, live and from any cursor on."""
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.histories import COMMANDS, WHERES, filtered, rows_of, run
 
 from mishkah.core import wire
-from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
 from mishkah.core.snapshots import Snapshot
-from mishkah.core.views import View, read_view
+from mishkah.core.views import read_view
+from mishkah.core.where import candidates, read_where
 from mishkah.dispatch import Dispatch
 from mishkah.feed import Listener, Outbox
 
 SIGN = wire.Signature(StoreId("b", "m"), "e")
-WHERES: list[Any] = [
-    None,
-    ["kind", "=", "drink"],
-    ["slot", "in", [1, 2]],
-    ["slot", "null", True],
-    {"and": [["kind", "=", "food"], ["slot", ">", 1]]},
-    {"or": [["kind", "=", "drink"], ["slot", "=", 3]]},
-]
-IDS = st.sampled_from("abc")
-VALUES = st.fixed_dictionaries(
-    {},
-    optional={
-        "kind": st.sampled_from(["food", "drink"]),
-        "slot": st.sampled_from([None, 1, 2, 3]),
-        "name": st.sampled_from(["x", "y"]),
-    },
-)
-OPS = st.one_of(
-    st.builds(lambda i, v: {"type": "INSERT", "table": "item", "data": {"id": i, "name": "n", **v}},
-              IDS, VALUES),
-    st.builds(lambda i, v: {"type": "UPDATE", "table": "item", "id": i, "changes": v}, IDS, VALUES),
-    st.builds(lambda i: {"type": "DELETE", "table": "item", "id": i}, IDS),
-)  # fmt: skip
-COMMANDS = st.lists(st.lists(OPS, min_size=1, max_size=4), max_size=12)
-
-
-def run(shop: Any, commands: list[list[Any]]) -> None:
-    for ops in commands:
-        try:
-            shop.run({"type": "TRANSACTION", "ops": ops})
-        except Refused:
-            continue
-
-
-def rows_of(messages: list[Any], rows: dict[str, Any]) -> dict[str, Any]:
-    """Apply *messages* as any client would."""
-    for message in messages:
-        data = message["data"]
-        if message["type"] == "SNAPSHOT":
-            rows.update((row["id"], row) for row in data.get("item", ()))
-        elif data["operation"] == "DELETE":
-            del rows[data["id"]]
-        elif data["operation"] == "INSERT":
-            assert data["id"] not in rows, "it has entered before"
-            rows[data["id"]] = data["changes"]
-        else:
-            rows[data["id"]].update(data["changes"])
-    return rows
-
-
-def filtered(shop: Any, view: View) -> dict[str, Any]:
-    whole = json.loads(json.dumps(shop.rows("item"), default=float))
-    held = [row["id"] for row in shop.rows("item") if view.where is None or view.where.holds(row)]
-    return {row["id"]: row for row in whole if row["id"] in held}
 
 
 @pytest.mark.parametrize("where", WHERES, ids=str)
@@ -161,3 +110,35 @@ def test_a_filtered_snapshot_has_what_the_filter_holds(shop: Any, read_frames: A
     )
     (only,) = read_frames(b"".join(Snapshot(SIGN, shop.state, few).parts()))
     assert only["data"] == {"item": []}
+
+
+def test_views_of_one_moment_share_its_rows(shop: Any) -> None:
+    """Sixty filters over a large table cost the list of its rows once, not sixty times."""
+    shop.insert("item", {"id": "a", "name": "n"})
+    table = shop.rules.schema.tables["item"]
+    first, other = (read_where(["name", "prefix", text], [table]) for text in "ab")
+    lines = candidates(shop.state, table, first)
+    assert candidates(shop.state, table, other) is lines
+    shop.update("item", "a", {"slot": 5})
+    assert [json.loads(line)["slot"] for line in lines] == [None], "it stays what it was"
+    now = candidates(shop.state, table, first)
+    assert [json.loads(line)["slot"] for line in now] == [5]
+    shop.delete("item", "a")
+    assert candidates(shop.state, table, first) == []
+
+
+def test_nobody_who_left_a_quiet_view_is_kept(shop: Any) -> None:
+    dispatch = Dispatch(SIGN, shop.rules.schema)
+    view = read_view(shop.rules.schema, None, None)
+    stays = Listener(Outbox(), StoreId("b", "m"), seed=True)
+    dispatch.join(stays, view, 0)
+    gone = []
+    for _ in range(500):
+        outbox = Outbox()
+        dispatch.join(Listener(outbox, StoreId("b", "m"), seed=True), view, 0)
+        outbox.hang_up()
+        gone.append(weakref.ref(outbox))
+    del outbox
+    gc.collect()
+    assert sum(one() is not None for one in gone) < 50
+    assert stays in dispatch.listeners

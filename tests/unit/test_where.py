@@ -103,7 +103,11 @@ def test_equalities_are_what_every_row_must_have() -> None:
     where = {"and": [["n", "in", [1, 2]], ["name", "=", "x"], ["price", ">", 1],
                      {"or": [["sold", "=", True], ["n", "=", 9]]}]}  # fmt: skip
     assert read(where).equalities == {"n": (1, 2), "name": ("x",)}
-    assert read({"or": [["n", "=", 1], ["n", "=", 2]]}).equalities == {}
+    either = {"or": [["n", "=", 1], {"and": [["n", "in", [2, 1]], ["sold", "=", True]]}]}
+    assert read(either).equalities == {"n": (1, 2)}
+    assert read({"or": [["n", "=", 1], ["name", "=", "x"]]}).equalities == {}
+    many = [["n", "in", list(range(k, k + 600))] for k in (0, 600)]
+    assert read({"or": many}).equalities == {}, "an index of so many values is none"
     assert read({"not": ["n", "=", 1]}).equalities == {}
 
 
