@@ -64,7 +64,7 @@ class House:
         self._clock = clock
         self._limits = limits
         self._turns = Turns()
-        self._door = Door(self._answer, make_site(self._status), guests, limits)
+        self._door = Door(self._answer, make_site(self), guests, limits)
 
     async def open_listed(self) -> None:
         """Open the stores of all listed branches, side by side, and wait until each is settled."""
@@ -126,9 +126,6 @@ class House:
         except BadFile as bad:
             log.error("a store can't be opened: %s", bad)
             raise UnknownModule from bad
-
-    def _status(self) -> dict[str, str]:
-        return {str(store): keeper.status for store, keeper in self.keepers.items()}
 
     def _may_open(self, store: StoreId) -> bool:
         """Keep patterns from making more branches than the installation allows."""

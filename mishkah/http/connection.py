@@ -4,7 +4,7 @@ h11 reads and writes the protocol (RFC 9112); this adds what a server owes: time
 orderly end, and the way out for an upgrade, on whichever request of the connection it comes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from time import time
 
@@ -12,34 +12,11 @@ import h11
 import msgspec
 import trio
 
+from mishkah.http.head import MAX_HEAD, Head, head_of
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
 
-MAX_HEAD = 16 * 1024
-"""Bytes of a request's head."""
 CHUNK = 64 * 1024
-
-
-class Head(msgspec.Struct, frozen=True):
-    """The head of a request. Headers that come twice are joined with commas; names are lower."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    raw: tuple[tuple[bytes, bytes], ...]
-    http_version: str
-
-    @property
-    def upgrades(self) -> bool:
-        """Whether a WebSocket is asked for; other upgrades may be passed over (RFC 9110, 7.8)."""
-        offered = self.headers.get("upgrade", "").lower().split(",")
-        return "websocket" in (name.strip() for name in offered)
-
-    def again(self) -> bytes:
-        """Return the head as bytes, for who has to read it after us."""
-        lines = [f"{self.method} {self.target} HTTP/1.1".encode()]
-        lines += [name + b": " + value for name, value in self.raw]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 class Handover(msgspec.Struct, frozen=True):
@@ -111,7 +88,7 @@ class Connection:
                 self._h11.receive_data(bytes(data))
             if isinstance(event, h11.Request):
                 self._body, self._body_deadline = 0, float("inf")
-                return _head(event)
+                return head_of(event)
         return None
 
     def _skim(self) -> None:
@@ -183,20 +160,6 @@ Respond = Callable[[Head, Connection], Awaitable[None]]
 
 _FIRST = tuple(bytes([letter]) for letter in b"GPHODCT")
 """What methods begin with; anything else is a TLS hello or noise."""
-
-
-def _head(request: h11.Request) -> Head:
-    headers: dict[str, str] = {}
-    for name, value in request.headers:
-        key, text = name.decode("ascii"), value.decode("latin-1")
-        headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return Head(
-        request.method.decode("ascii"),
-        request.target.decode("ascii"),
-        headers,
-        tuple(request.headers),
-        request.http_version.decode("ascii"),
-    )
 
 
 def now() -> str:

@@ -8,12 +8,13 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
 from mishkah.core.frames import Watch
-from mishkah.http.connection import Connection, Handover, Head
+from mishkah.http.connection import Connection, Handover
 from mishkah.http.crowd import Crowd, counted, peer_of
 from mishkah.http.gateway import Application, respond
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Caller, Guests, caller_of
 from mishkah.http.handshake import SUBPROTOCOL, Upgrade, read_upgrade
+from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
 

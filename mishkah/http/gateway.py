@@ -9,8 +9,9 @@ from urllib.parse import unquote_to_bytes
 import h11
 import trio
 
-from mishkah.http.connection import Connection, Head, now
+from mishkah.http.connection import Connection, now
 from mishkah.http.guests import Caller
+from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 
 log = logging.getLogger(__name__)

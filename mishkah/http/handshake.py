@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-from mishkah.http.connection import Head
+from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 
 SUBPROTOCOL = "mishkah.v1"

@@ -1,27 +1,30 @@
-"""What is answered to plain requests: one ASGI application on Starlette."""
+"""What is answered to plain requests: one ASGI application on Starlette, put together of parts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
+import trio
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
+from mishkah.catalog import Catalog
+from mishkah.core.ids import StoreId
+from mishkah.http import health
 from mishkah.http.gateway import Application
+from mishkah.keeper import Keeper
+from mishkah.talk import Room
 
-Status = Callable[[], Mapping[str, str]]
-"""Return each open store and what it does: "opening", "serving" or "failed"."""
+
+class Premises(Protocol):
+    """What the site knows of the house."""
+
+    catalog: Catalog
+    keepers: Mapping[StoreId, Keeper]
+    stopping: trio.Event
+
+    def enter(self, branch: str | None, module: str | None) -> Room:
+        """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
 
 
-def make_site(status: Status) -> Application:
-    """Return the application."""
-
-    async def healthz(request: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def readyz(request: Request) -> Response:
-        stores = dict(status())
-        ready = all(doing == "serving" for doing in stores.values())
-        return JSONResponse({"ready": ready, "stores": stores}, 200 if ready else 503)
-
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz)])
+def make_site(house: Premises) -> Application:
+    """Return the application that serves *house*."""
+    return Starlette(routes=[*health.routes(house.keepers)])
