@@ -17,9 +17,12 @@ from mishkah.talk import Room
 class Premises(Protocol):
     """What the site knows of the house."""
 
-    catalog: Catalog
-    keepers: Mapping[StoreId, Keeper]
-    stopping: trio.Event
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def keepers(self) -> Mapping[StoreId, Keeper]: ...
+    @property
+    def stopping(self) -> trio.Event: ...
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
