@@ -147,16 +147,6 @@ def is_arabic(request: Request) -> bool:
     return weights["ar"] > max(weights["en"], weights["*"])
 
 
-async def _on_problem(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)
-    return told(error, request)
-
-
-async def _on_refusal(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    return told(problem(error), request)
-
-
 async def _on_bad_journal(request: Request, error: Exception) -> Response:
     log.error("a store can't be read: %s", error)
     return told(problem(StoreFailed()), request)
@@ -175,14 +165,12 @@ async def _on_bug(request: Request, error: Exception) -> Response:
 
 
 HANDLERS = {
-    Problem: _on_problem,
-    Refused: _on_refusal,
     JournalFailed: _on_bad_journal,
     JournalDamaged: _on_bad_journal,
     HTTPException: _on_http,
     Exception: _on_bug,
 }
-"""Kind of exception → the response to it, for Starlette."""
+"""Kind of exception that no route expects → the response to it, for Starlette."""
 
 _NOT_ALLOWED = Text("This address has no such method", "هذا العنوان لا يقبل هذه الطريقة")
 _NOTHING_HERE = Text("There is nothing at this address", "لا شيء في هذا العنوان")

@@ -7,9 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from mishkah.rest import changes, queries, reading, snapshots, writing
+from mishkah.core.errors import Refused
+from mishkah.rest import changes, describing, queries, reading, snapshots, writing
 from mishkah.rest.asking import Desk, Handler
-from mishkah.rest.problems import HANDLERS
+from mishkah.rest.problems import HANDLERS, Problem, problem, told
 from mishkah.rest.requests import parameters
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Methods = dict[str, tuple[Handler, tuple[str, ...]]]
 ADDRESSES: dict[str, Methods] = {
     "/branches": {"GET": (reading.branches, ())},
     MODULE: {"GET": (reading.info, ())},
+    "/openapi.json": {"GET": (describing.openapi, ("branch", "module"))},
+    f"{MODULE}/openapi.json": {"GET": (describing.openapi, ())},
     f"{MODULE}/schema": {"GET": (reading.schema, ())},
     f"{MODULE}/snapshot": {"GET": (snapshots.snapshot, ("tables",))},
     f"{MODULE}/changes": {"GET": (changes.changes, changes.PARAMETERS)},
@@ -39,6 +42,12 @@ ADDRESSES: dict[str, Methods] = {
     },
 }
 
+PAGES: dict[str, Methods] = {
+    "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
+    "/docs/style.css": {"GET": (describing.style, ())},
+}
+"""What people read, beside the API."""
+
 
 def routes(house: "Premises") -> list[BaseRoute]:
     """Return what answers under `PREFIX`."""
@@ -48,12 +57,18 @@ def routes(house: "Premises") -> list[BaseRoute]:
         exception_handlers=HANDLERS,
     )
     api.router.redirect_slashes = False
-    return [Mount(PREFIX, api)]
+    pages = [_route(desk, path, methods) for path, methods in PAGES.items()]
+    return [Mount(PREFIX, api), *pages]
 
 
 def _route(desk: Desk, path: str, methods: Methods) -> Route:
     async def answer(request: Request) -> Response:
         handler, allowed = methods["GET" if request.method == "HEAD" else request.method]
-        return await handler(desk, request, parameters(request, allowed))
+        try:
+            return await handler(desk, request, parameters(request, allowed))
+        except Refused as refusal:
+            return told(problem(refusal), request)
+        except Problem as refused:
+            return told(refused, request)
 
     return Route(path, answer, methods=list(methods))
