@@ -17,13 +17,17 @@ MODULE = "/api/v1/branches/shop/modules/m"
 
 
 class Api(httpx.AsyncClient):
-    """A client of one house; `house` is what it serves."""
+    """A client of one house; `house` is what it serves. Addresses are those below a module."""
 
     def __init__(self, house: TestHouse) -> None:
         site: Any = make_site(house.house)
         transport = httpx.ASGITransport(site, raise_app_exceptions=False)
-        super().__init__(transport=transport, base_url=f"http://localhost{MODULE}/")
+        super().__init__(transport=transport, base_url="http://localhost")
         self.house = house
+
+    async def request(self, method: str, url: Any, **options: Any) -> httpx.Response:
+        address = url if url.startswith("/") else f"{MODULE}/{url}"
+        return await super().request(method, address, **options)
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Api]]
