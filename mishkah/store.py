@@ -14,7 +14,7 @@ from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
-from mishkah.core.seen import Seen
+from mishkah.core.seen import RowKey, Seen
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.feed import Outbox
@@ -43,6 +43,25 @@ class _No(msgspec.Struct, frozen=True):
     outbox: Outbox
     refusal: Refused
     ref: str | int | None
+
+
+class _Work:
+    """What a batch has come to so far: its commits, drawn on one sheet, and who wrote which row."""
+
+    def __init__(self, state: State, names: dict[NameKey, Named], seen: dict[int, Seen]) -> None:
+        self.draft = Draft(state)
+        self.commits: list[Commit] = []
+        self.names = names
+        self.seen = seen
+        self.written: dict[RowKey, list[Commit]] = {}
+
+    def add(self, commit: Commit) -> None:
+        self.draft.add(commit)
+        self.commits.append(commit)
+        for key in {(change.table, change.id) for change in commit.changes}:
+            self.written.setdefault(key, []).append(commit)
+        if (name := commit.name) is not None:
+            self.names[name.client, name.ref] = Named(commit.seq, name.digest)
 
 
 _Outcome = _Done | _Again | _No | Join | Missed | Part | Look | Leave
@@ -77,19 +96,16 @@ class Store:
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
-        names = await self._names(batch)
-        seen = await self._seen(batch)
-        draft = Draft(self._state)
-        commits: list[Commit] = []
+        work = _Work(self._state, await self._names(batch), await self._seen(batch))
         outcomes = [
             outcome
             for request in batch
             if not request.outbox.dismissed
-            for outcome in [self._work_out(request, draft, commits, names, seen)]
+            for outcome in [self._work_out(request, work)]
         ]
-        if commits:
+        if work.commits:
             try:
-                await self._journal.append(commits)
+                await self._journal.append(work.commits)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
                 outcomes = [_refused_for_room(outcome) for outcome in outcomes]
@@ -111,14 +127,7 @@ class Store:
             and (seen := await seen_by(request, self._state, self._journal)) is not None
         }
 
-    def _work_out(
-        self,
-        request: Request,
-        draft: Draft,
-        commits: list[Commit],
-        names: dict[NameKey, Named],
-        seen: dict[int, Seen],
-    ) -> _Outcome:
+    def _work_out(self, request: Request, work: _Work) -> _Outcome:
         if isinstance(request, Told):
             return _No(request.outbox, request.refusal, request.ref)
         if not isinstance(request, Ask):
@@ -128,30 +137,27 @@ class Store:
             if request.number <= request.outbox.refused_upto:
                 raise StorageFull
             name = _name(request)
-            known = name and names.get((name.client, name.ref))
+            known = name and work.names.get((name.client, name.ref))
             if name and known:
                 if known.digest != name.digest:
                     raise RefReused
                 made = known.seq - self._state.seq
-                return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
-            saw = seen.get(id(request))
+                return _Again(request, known.seq, work.commits[made - 1] if made > 0 else None)
+            saw = work.seen.get(id(request))
             asked = Asked(
                 command=request.command,
                 name=name,
                 client=request.client,
-                seen=saw and saw.after(commits, request.client),
+                seen=saw and saw.after(work.written, request.client),
             )
-            seq = self._state.seq + len(commits) + 1
-            commit = transact(draft, seq, asked, self._rules, self._clock())
+            seq = self._state.seq + len(work.commits) + 1
+            commit = transact(work.draft, seq, asked, self._rules, self._clock())
         except Refused as refusal:
             return _No(request.outbox, refusal, ref)
         except Exception:  # a bug costs the command that met it, and no other
             log.exception("a command failed")
             return _No(request.outbox, Internal(), ref)
-        draft.add(commit)
-        commits.append(commit)
-        if name:
-            names[name.client, name.ref] = Named(commit.seq, name.digest)
+        work.add(commit)
         return _Done(request, commit)
 
     async def _recall(self, outcome: _Outcome) -> _Outcome:

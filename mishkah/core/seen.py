@@ -13,23 +13,23 @@ RowKey = tuple[str, str]
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """What is known of the commits after *base*.
+    """What is known of the rows of a command after the commit *base*.
 
-    *rivals* leads from a row to the fields that other clients have changed since; None where that
+    *rivals* leads from each to the fields that other clients have changed since; None where that
     can't be told.
     """
 
     base: int
-    rivals: Mapping[RowKey, frozenset[str] | None] = {}
+    rivals: Mapping[RowKey, frozenset[str] | None]
 
-    def after(self, commits: Sequence[Commit], client: str | None) -> "Seen":
-        """Return what is known when *commits* were made too, since the log was asked."""
+    def after(self, written: Mapping[RowKey, Sequence[Commit]], client: str | None) -> "Seen":
+        """Return what is known when rows were *written* by commits since the log was asked."""
         rivals = dict(self.rivals)
-        for commit in commits:
-            for key in {(change.table, change.id) for change in commit.changes}:
+        for key, known in self.rivals.items():
+            for commit in written.get(key, ()):
                 fields, _ = written_by_others(commit, key, client)
-                known = rivals.get(key, frozenset())
-                rivals[key] = None if known is None else known | fields
+                known = None if known is None else known | fields
+            rivals[key] = known
         return Seen(self.base, rivals)
 
     def check(
