@@ -52,6 +52,14 @@ def crash(session: nox.Session) -> None:
 
 
 @nox.session
+def simulation(session: nox.Session) -> None:
+    """Whole shops on virtual time, in which everything goes wrong: 500 stories."""
+    install(session, *TEST_TOOLS)
+    env = {"MISHKAH_STORIES": "500"}
+    session.run("pytest", "-q", *(session.posargs or ["tests/simulation"]), env=env)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documents' examples, run; their lists, held against the code."""
     install(session, *TEST_TOOLS)

@@ -18,6 +18,8 @@ _FIRST_SWEEP = 64
 """So many views more than twice those that were looked at last time, and they are swept."""
 _SNAPSHOTS = 8
 """Snapshots that are kept while nothing changes, beside those that are being sent."""
+_SPARE = 16
+"""So many listeners more than twice those that were there, and who has gone is forgotten."""
 
 
 class Audience:
@@ -31,7 +33,15 @@ class Audience:
         self.prev = prev
         self.slots = slots
         self.listeners: list[Listener] = []
+        self._most = _SPARE
         self._waiting: list[Piece] = []
+
+    def join(self, listener: Listener) -> None:
+        """Show *listener* what comes; where nothing does, those who have left are forgotten too."""
+        if len(self.listeners) >= self._most:
+            self.is_looked_at()
+            self._most = 2 * len(self.listeners) + _SPARE
+        self.listeners.append(listener)
 
     def show(self, signature: wire.Signature, commit: Commit) -> None:
         """Write down what the view shows of *commit*, once for all."""
@@ -93,7 +103,7 @@ class Dispatch:
     def join(self, listener: Listener, view: View, seq: int) -> None:
         """Show *listener* every commit after *seq*, which is the last one."""
         listener.live = True
-        self._of(view, seq).listeners.append(listener)
+        self._of(view, seq).join(listener)
 
     def snapshot(self, view: View, state: State) -> Snapshot:
         """Return *view* as it is now; who comes before it changes gets the same."""

@@ -59,6 +59,7 @@ class _Letter(NamedTuple):
     listener: Listener | None = None
     upto: int = 0
     alone: bool = False
+    long: bool = False
     more: bool = False
     asked: int = 0
 
@@ -66,12 +67,14 @@ class _Letter(NamedTuple):
 class Mail(NamedTuple):
     """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
 
-    They are *slow* where they could not take in time what came.
+    They are *slow* where they could not take in time what came. Pieces that are *long* to put
+    together are whole frames each.
     """
 
     pieces: Iterable[bytes]
     behind: Sequence[Listener] = ()
     slow: bool = False
+    long: bool = False
 
 
 class Outbox:
@@ -128,7 +131,8 @@ class Outbox:
     def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open and not listener.gone:
-            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True))
+            filtered = listener.view is not None and listener.view.where is not None
+            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True, long=filtered))
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
@@ -143,7 +147,7 @@ class Outbox:
         """Queue an answer that is worked out while it is sent, and holds *held* bytes."""
         if self.open:
             self._asked += held
-            self._append(_Letter(pieces, answers=1, alone=True, asked=held))
+            self._append(_Letter(pieces, answers=1, alone=True, long=True, asked=held))
 
     def close(self, code: int, reason: str = "") -> None:
         """Take nothing more; when what is queued has been sent, close with *code*."""
@@ -186,7 +190,8 @@ class Outbox:
         first = self._letters.popleft()
         if first.alone or first.more:
             self._note(first)
-            return Mail(first.pieces, [first.listener] if first.listener and first.more else ())
+            behind = [first.listener] if first.listener and first.more else []
+            return Mail(first.pieces, behind, long=first.long)
         taken = [first]
         size = first.size
         while self._letters and size + self._letters[0].size <= CHUNK:

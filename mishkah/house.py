@@ -28,6 +28,7 @@ from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
+from mishkah.turns import Turns
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class House:
         self._sessions = sessions
         self._clock = clock
         self._limits = limits
+        self._turns = Turns()
         self._door = Door(self._answer, guests, limits)
 
     async def open_listed(self) -> None:
@@ -96,16 +98,18 @@ class House:
             await _say_goodbye(ws, guard, refusal)
         else:
             pace = None if guard.address is None else Pace(self._limits.rate)
-            await Session(ws, guard.send_frames, talk, pace).run(self.stopping)
+            session = Session(ws, guard.send_frames, talk, pace, self._turns)
+            await session.run(self.stopping)
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
-            return TalkV1(outbox, self._limits, self.enter)
+            return TalkV1(outbox, self._clock, self._limits, self.enter)
         room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
-        return SeedTalk(outbox, self._limits, client, room, _subscription(upgrade))
+        asked = _subscription(upgrade)
+        return SeedTalk(outbox, self._clock, self._limits, client, room, asked)
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return the store that a client means, opened, and the way into it.

@@ -12,6 +12,9 @@ from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
 
+READ_BYTES = 4 * 2**20
+"""So much of the log is read in one go, the last commit of it aside."""
+
 
 class JournalFull(Exception):
     """There is no room, or the disk refuses writes: nothing of the append happened."""
@@ -65,6 +68,7 @@ class Journal(Protocol):
     async def commits(self, after: int, upto: int) -> list[Commit]:
         """Return the commits with ``after < seq <= upto``, in order, as far as they are kept.
 
+        Where these are more than `READ_BYTES` only the first of them come: ask on from the last.
         They come without their `name`, which is kept apart from the log.
         """
 
@@ -110,7 +114,14 @@ class MemoryJournal:
 
     async def commits(self, after: int, upto: int) -> list[Commit]:
         await trio.lowlevel.checkpoint()
-        return [msgspec.structs.replace(c, name=None) for c in self.history[after:upto]]
+        found: list[Commit] = []
+        size = 0
+        for commit in self.history[after:upto]:
+            if size > READ_BYTES:
+                break
+            found.append(msgspec.structs.replace(commit, name=None))
+            size += sum(len(change.json) for change in commit.changes)
+        return found
 
 
 class MemoryJournals:

@@ -147,12 +147,21 @@ def _guarded(plugin: str, validator: Validator, watchdog: Watchdog) -> Validator
     title = f"plugin {plugin}: {getattr(validator, '__name__', repr(validator))}"
 
     def run(new: Row, old: Row | None, view: View) -> None:
-        answer = _bounded(watchdog, title, validator, new, old, view, may_raise=(Invalid,))
+        try:
+            answer = _bounded(watchdog, title, validator, new, old, view, may_raise=(Invalid,))
+        except Invalid as no:  # it may be a subclass that was never filled in
+            plain = _bounded(watchdog, title, _plain, no)
+            assert isinstance(plain, Invalid)
+            raise plain from no
         if answer is not None:  # False meant to refuse, and a coroutine has not even begun
             log.error("%s returned %r; a validator returns None or raises", title, answer)
             raise PluginFailed
 
     return run
+
+
+def _plain(no: Invalid) -> Invalid:
+    return Invalid(no.text.en, field=no.field, ar=no.text.ar)
 
 
 def _guarded_format(plugin: str, make: MakeFormat, watchdog: Watchdog) -> MakeFormat:

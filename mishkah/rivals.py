@@ -1,19 +1,46 @@
 """Who else has changed a row since its user looked: worked out from the log."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Sequence
+from heapq import heappop, heappush
 
 from mishkah.core.commands import ops_of
+from mishkah.core.commit import Commit
 from mishkah.core.messages import Based, Insert
-from mishkah.core.seen import RowKey, Seen, written_by_others
+from mishkah.core.seen import RowKey, Seen, Written, written
 from mishkah.core.state import State
 from mishkah.journal import Journal
-from mishkah.requests import Ask
+from mishkah.requests import Ask, Request
 
 LONGEST = 500
-"""Commits of one row that are looked at; beyond, it counts as changed altogether."""
-MOST = 5000
-"""Commits that are looked at for all rows of one command."""
+"""Commits that are looked at for one command, and the rows that they may have written together;
+beyond, its rows count as changed altogether."""
+MOST_ROWS = 20_000
+
+
+class Rivals:
+    """What the users of a batch's commands saw, and what others have written since."""
+
+    def __init__(self) -> None:
+        self._seen: dict[int, Seen] = {}
+        self._written: list[Written] = []
+
+    async def look(self, batch: Sequence[Request], state: State, journal: Journal) -> None:
+        """Ask the log for what was written up to *state*."""
+        for request in batch:
+            if isinstance(request, Ask):
+                seen = await seen_by(request, state, journal)
+                if seen is not None:
+                    self._seen[id(request)] = seen
+
+    def of(self, ask: Ask) -> Seen | None:
+        """Return what the user of *ask* saw; None where its command names no base."""
+        seen = self._seen.get(id(ask))
+        return seen and seen.after(self._written, ask.client)
+
+    def note(self, commit: Commit) -> None:
+        """Count *commit*, which the batch has made, for the commands after it."""
+        if self._seen:
+            self._written.append(written(commit))
 
 
 async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
@@ -28,28 +55,45 @@ async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
     known = command.epoch in (None, journal.epoch) and 0 <= command.base <= state.seq
     if not known:  # another history: nothing can be told, so every row is a newer one
         return Seen(-1, dict.fromkeys(keys))
-    rivals: dict[RowKey, frozenset[str] | None] = dict.fromkeys(keys, frozenset())
-    looks = iter(range(MOST))
-    for key in keys:
-        if key[0] in state.tables and (record := state.record(*key)) is not None:
-            rivals[key] = await _since(command.base, key, record.seq, ask, journal, looks)
-    return Seen(command.base, rivals)
+    last = {
+        key: record.seq
+        for key in keys
+        if key[0] in state.tables and (record := state.record(*key)) is not None
+    }
+    found = await _since(command.base, last, ask.client, journal)
+    return Seen(command.base, {**dict.fromkeys(keys, frozenset()), **found})
 
 
 async def _since(
-    base: int, key: RowKey, last: int, ask: Ask, journal: Journal, looks: Iterator[int]
-) -> frozenset[str] | None:
-    """Follow the row *key* back from its commit *last* to *base*; None where the log does not say.
+    base: int, last: dict[RowKey, int], client: str | None, journal: Journal
+) -> dict[RowKey, frozenset[str] | None]:
+    """Follow rows back to *base*, from the commits that wrote them *last*, the newest first.
 
-    Each entry of a row names the one before it.
+    Each entry of a row names the one before it. None is a row of which the log does not say.
     """
-    fields: frozenset[str] = frozenset()
-    for _ in islice(looks, LONGEST):
-        if last <= base:
-            return fields
-        found = await journal.commits(last - 1, last)
-        if not found:
-            return None
-        more, last = written_by_others(found[0], key, ask.client)
-        fields |= more
-    return fields if last <= base else None
+    rivals: dict[RowKey, frozenset[str] | None] = {}
+    waiting: dict[int, list[RowKey]] = {}
+    newest: list[int] = []
+
+    def follow(key: RowKey, seq: int) -> None:
+        if seq > base:
+            if seq not in waiting:
+                heappush(newest, -seq)
+            waiting.setdefault(seq, []).append(key)
+
+    for key, seq in last.items():
+        follow(key, seq)
+    looked = rows = 0
+    while newest and looked < LONGEST and rows < MOST_ROWS:
+        seq = -heappop(newest)
+        commits = await journal.commits(seq - 1, seq)
+        one = written(commits[0]) if commits else Written(None, {})
+        looked, rows = looked + 1, rows + len(one.rows)
+        for key in waiting.pop(seq):
+            known = rivals.get(key, frozenset())
+            if key not in one.rows or known is None:
+                rivals[key] = None
+            else:
+                rivals[key] = known | one.rivals(key, client)
+                follow(key, one.rows[key][1])
+    return rivals | dict.fromkeys(key for keys in waiting.values() for key in keys)

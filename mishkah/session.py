@@ -9,6 +9,7 @@ from mishkah.core.frames import GOING_AWAY, NORMAL, TRY_AGAIN_LATER
 from mishkah.feed import Outbox, Stalled
 from mishkah.pace import Pace
 from mishkah.talk import Talk
+from mishkah.turns import Turns
 
 QUIET = 0.2
 """Seconds that a stopping server still reads what its clients have sent."""
@@ -19,13 +20,19 @@ Send = Callable[[Iterable[bytes]], Awaitable[None]]
 
 
 class Session:
-    """A socket and its *talk*, whose outbox it empties with *send*; *pace* slows it down."""
+    """A socket and its *talk*, whose outbox it empties with *send*; *pace* slows it down.
 
-    def __init__(self, ws: WebSocketConnection, send: Send, talk: Talk, pace: Pace | None) -> None:
+    What takes long to put together is put together in its *turns*.
+    """
+
+    def __init__(
+        self, ws: WebSocketConnection, send: Send, talk: Talk, pace: Pace | None, turns: Turns
+    ) -> None:
         self._ws = ws
         self._send = send
         self._talk = talk
         self._pace = pace
+        self._turns = turns
         self._outbox: Outbox = talk.outbox
         self._reading = trio.CancelScope()
 
@@ -48,19 +55,24 @@ class Session:
         outbox = self._outbox
         with self._reading:
             try:
-                await self._talk.begin(self._ws.get_message)
+                await self._talk.begin(self._receive)
                 while outbox.open:
-                    await outbox.room()
-                    if self._pace is not None:
-                        await self._pace.turn()
-                    await self._talk.hear(await self._ws.get_message())
+                    await self._talk.hear(await self._receive())
             except (ConnectionClosed, trio.BrokenResourceError):
                 outbox.hang_up()
+
+    async def _receive(self) -> str | bytes:
+        """Return the next message, when so little waits for this client that it may be read."""
+        await self._outbox.room()
+        if self._pace is not None:
+            await self._pace.turn()
+        message: str | bytes = await self._ws.get_message()
+        return message
 
     async def _write(self) -> None:
         try:
             while (mail := await self._outbox.take()) is not None:
-                await self._send(mail.pieces)
+                await (self._send_slowly if mail.long else self._send)(mail.pieces)
                 for listener in mail.behind:
                     await self._talk.catch_up(listener, slow=mail.slow)
         except Stalled:
@@ -68,6 +80,13 @@ class Session:
             self._outbox.hang_up()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._outbox.hang_up()
+
+    async def _send_slowly(self, pieces: Iterable[bytes]) -> None:
+        """Send whole frames, each put together when its turn comes; an empty one is none yet."""
+        frames = iter(pieces)
+        while (frame := await self._turns.next(frames)) is not None:
+            if frame:
+                await self._send((frame,))
 
     async def _leave_when(self, stopping: trio.Event) -> None:
         """Read what comes in at once, no longer; when all of it is answered, say goodbye."""

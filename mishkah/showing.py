@@ -124,7 +124,12 @@ class Showing:
         return missed * _BYTES > self._dispatch.snapshot(view, self._state).size
 
     def _welcome(self, listener: Listener, view: View, ref: Ref | None, *, resumed: bool) -> None:
-        told = {} if ref is None else {"ref": ref}
+        told: dict[str, object] = {} if ref is None else {"ref": ref}
+        tables = view.tables.values()
+        if keys := {t.name: t.primary_key for t in tables if t.primary_key != "id"}:
+            told["keys"] = keys
+        if decimals := {t.name: t.decimals for t in tables if t.decimals}:
+            told["decimals"] = decimals
         frame = self._signature.tell(
             "SUBSCRIBED", view.id, seq=self._state.seq, resumed=resumed, **told
         )

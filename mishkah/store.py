@@ -14,13 +14,12 @@ from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
-from mishkah.core.seen import RowKey, Seen
 from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
-from mishkah.rivals import seen_by
+from mishkah.rivals import Rivals
 from mishkah.showing import Showing
 
 log = logging.getLogger(__name__)
@@ -43,25 +42,6 @@ class _No(msgspec.Struct, frozen=True):
     outbox: Outbox
     refusal: Refused
     ref: str | int | None
-
-
-class _Work:
-    """What a batch has come to so far: its commits, drawn on one sheet, and who wrote which row."""
-
-    def __init__(self, state: State, names: dict[NameKey, Named], seen: dict[int, Seen]) -> None:
-        self.draft = Draft(state)
-        self.commits: list[Commit] = []
-        self.names = names
-        self.seen = seen
-        self.written: dict[RowKey, list[Commit]] = {}
-
-    def add(self, commit: Commit) -> None:
-        self.draft.add(commit)
-        self.commits.append(commit)
-        for key in {(change.table, change.id) for change in commit.changes}:
-            self.written.setdefault(key, []).append(commit)
-        if (name := commit.name) is not None:
-            self.names[name.client, name.ref] = Named(commit.seq, name.digest)
 
 
 _Outcome = _Done | _Again | _No | Join | Missed | Part | Look | Leave
@@ -96,16 +76,20 @@ class Store:
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
-        work = _Work(self._state, await self._names(batch), await self._seen(batch))
+        names = await self._names(batch)
+        rivals = Rivals()
+        await rivals.look(batch, self._state, self._journal)
+        draft = Draft(self._state)
+        commits: list[Commit] = []
         outcomes = [
             outcome
             for request in batch
             if not request.outbox.dismissed
-            for outcome in [self._work_out(request, work)]
+            for outcome in [self._work_out(request, draft, commits, names, rivals)]
         ]
-        if work.commits:
+        if commits:
             try:
-                await self._journal.append(work.commits)
+                await self._journal.append(commits)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
                 outcomes = [_refused_for_room(outcome) for outcome in outcomes]
@@ -118,46 +102,47 @@ class Store:
         wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
         return await self._journal.names(wanted) if wanted else {}
 
-    async def _seen(self, batch: Sequence[Request]) -> dict[int, Seen]:
-        """Return what the users of commands with a base saw, by the command's place in *batch*."""
-        return {
-            id(request): seen
-            for request in batch
-            if isinstance(request, Ask)
-            and (seen := await seen_by(request, self._state, self._journal)) is not None
-        }
-
-    def _work_out(self, request: Request, work: _Work) -> _Outcome:
+    def _work_out(
+        self,
+        request: Request,
+        draft: Draft,
+        commits: list[Commit],
+        names: dict[NameKey, Named],
+        rivals: Rivals,
+    ) -> _Outcome:
         if isinstance(request, Told):
             return _No(request.outbox, request.refusal, request.ref)
         if not isinstance(request, Ask):
             return request
         ref = request.command.ref
         try:
-            if request.number <= request.outbox.refused_upto:
-                raise StorageFull
             name = _name(request)
-            known = name and work.names.get((name.client, name.ref))
-            if name and known:
+            known = name and names.get((name.client, name.ref))
+            if name and known:  # what was done is never told as refused, disk or no disk
                 if known.digest != name.digest:
                     raise RefReused
                 made = known.seq - self._state.seq
-                return _Again(request, known.seq, work.commits[made - 1] if made > 0 else None)
-            saw = work.seen.get(id(request))
+                return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
+            if request.number <= request.outbox.refused_upto:
+                raise StorageFull
             asked = Asked(
                 command=request.command,
                 name=name,
                 client=request.client,
-                seen=saw and saw.after(work.written, request.client),
+                seen=rivals.of(request),
             )
-            seq = self._state.seq + len(work.commits) + 1
-            commit = transact(work.draft, seq, asked, self._rules, self._clock())
+            seq = self._state.seq + len(commits) + 1
+            commit = transact(draft, seq, asked, self._rules, self._clock())
         except Refused as refusal:
             return _No(request.outbox, refusal, ref)
         except Exception:  # a bug costs the command that met it, and no other
             log.exception("a command failed")
             return _No(request.outbox, Internal(), ref)
-        work.add(commit)
+        draft.add(commit)
+        commits.append(commit)
+        rivals.note(commit)
+        if name:
+            names[name.client, name.ref] = Named(commit.seq, name.digest)
         return _Done(request, commit)
 
     async def _recall(self, outcome: _Outcome) -> _Outcome:
@@ -218,7 +203,7 @@ class Store:
         outbox, asked = request.outbox, request.query
         try:
             question = read_question(self._rules.schema, asked)
-            rows = [record.json for record in question.candidates(self._state)]
+            rows = question.candidates(self._state)
         except Refused as refusal:
             outbox.refuse(refusal, asked.ref)
         else:
@@ -228,7 +213,7 @@ class Store:
 
 
 def _result(
-    question: Question, rows: list[bytes], ref: Ref | None, seq: int, *, arabic: bool
+    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, *, arabic: bool
 ) -> Iterator[bytes]:
     """Yield nothing while the question is worked out, then its RESULT."""
     try:

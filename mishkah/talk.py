@@ -2,12 +2,12 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import ClassVar
 
 import trio
 
+from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import MAX_OPS, decode, is_name, salvage_ref
 from mishkah.core.errors import (
@@ -44,11 +44,15 @@ class Talk(ABC):
     goodbye: ClassVar[bytes] = b""
     """What is said before a stopping server closes."""
 
-    def __init__(self, outbox: Outbox, limits: Limits, client: str | None) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, client: str | None) -> None:
         self.outbox = outbox
         self.limits = limits
+        self._clock = clock
         self.client = client
         self.inboxes: dict[StoreId, Inbox] = {}
+
+    def _now(self) -> str:
+        return stamp(self._clock())
 
     @abstractmethod
     async def begin(self, receive: Receive) -> None:
@@ -96,7 +100,7 @@ class Talk(ABC):
             case Call():
                 await inbox.send(Told(outbox, UnknownAction(), command.ref))
             case Ping():
-                outbox.answer(wire.pong(_now()))
+                outbox.answer(wire.pong(self._now()))
             case Hello() | Subscribe() | Unsubscribe():
                 raise BadMessage(_NOT_HERE)
             case _:
@@ -117,9 +121,15 @@ class SeedTalk(Talk):
     """
 
     def __init__(
-        self, outbox: Outbox, limits: Limits, client: str | None, room: Room, asked: Subscribe
+        self,
+        outbox: Outbox,
+        clock: Clock,
+        limits: Limits,
+        client: str | None,
+        room: Room,
+        asked: Subscribe,
     ) -> None:
-        super().__init__(outbox, limits, client)
+        super().__init__(outbox, clock, limits, client)
         self._store, self._inbox = self._enter(room)
         self._asked = asked
 
@@ -144,8 +154,8 @@ class TalkV1(Talk):
 
     goodbye = wire.goaway(RETRY_MS)
 
-    def __init__(self, outbox: Outbox, limits: Limits, open_room: Open) -> None:
-        super().__init__(outbox, limits, None)
+    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, open_room: Open) -> None:
+        super().__init__(outbox, clock, limits, None)
         self._open = open_room
 
     async def begin(self, receive: Receive) -> None:
@@ -174,14 +184,14 @@ class TalkV1(Talk):
             "subscriptions": self.limits.subscriptions,
             "message": self.limits.message,
         }
-        self.outbox.answer(wire.welcome(version("mishkah-trio"), _now(), limits))
+        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits))
         return True
 
     async def hear(self, message: str | bytes) -> None:
         try:
             command = decode(message, self.limits.depth)
             if isinstance(command, Ping):
-                self.outbox.answer(wire.pong(_now()))
+                self.outbox.answer(wire.pong(self._now()))
             else:
                 store, inbox = self._room(command)
                 await self._ask(store, inbox, command, len(message))
@@ -209,10 +219,6 @@ class TalkV1(Talk):
 
     def _refuse(self, refusal: Refused, message: str | bytes) -> None:
         self.outbox.refuse(refusal, salvage_ref(message))
-
-
-def _now() -> str:
-    return stamp(datetime.now(UTC))
 
 
 BAD_CLIENT = Text(

@@ -156,6 +156,10 @@ class TestHouse:
         self._nursery.start_soon(self.house.serve, theirs)
         return ours
 
+    async def dial(self) -> Any:
+        """Open a stream for `mishkah.client.connect`, as its *dial*."""
+        return self.connect()
+
     @asynccontextmanager
     async def client(self, **query: str) -> AsyncIterator[Client]:
         """Connect with these URL parameters."""

@@ -29,7 +29,8 @@ class Store:
 
     def __init__(self, plugin: ModuleType, module: str, branch: str, rules: FieldRules) -> None:
         folder = plugin.register_modules()[module]
-        raw = json.loads((folder / "schema" / "definition.json").read_text("utf-8"))
+        text = (folder / "schema" / "definition.json").read_text("utf-8")
+        raw = json.loads(text, parse_float=number)
         schema, problems = read_schema(module, raw)
         assert schema is not None, problems
         formats = plugin.register_sequence_formats()

@@ -14,14 +14,16 @@ import msgspec
 from mishkah.core.errors import Detail, InvalidRow, Text, UnknownTable, pointer
 from mishkah.core.messages import Query
 from mishkah.core.schema import Row, Schema, Table, unknown_field
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.totals import Totals, read_totals
 from mishkah.core.values import READERS, Wrong, number
 from mishkah.core.where import Where, candidates, read_where
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
-SLICE = 500
+MAX_PAGE = 4 * 2**20
+"""Bytes of rows in one answer, unless a single row has more; a page may end before its limit."""
+SLICE = 200
 """Rows that are looked at in one go."""
 
 Order = tuple[tuple[str, bool], ...]
@@ -42,8 +44,8 @@ class Question(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] | None
     totals: Totals | None
 
-    def candidates(self, state: State) -> Iterable[Record]:
-        """Return the records that may be in the answer."""
+    def candidates(self, state: State) -> Sequence[bytes]:
+        """Return the rows, as JSON, that may be in the answer."""
         return candidates(state, self.table, self.where)
 
     def slices(self, rows: Sequence[bytes]) -> Iterator["Page | None"]:
@@ -58,7 +60,15 @@ class Question(msgspec.Struct, frozen=True):
             else:
                 best = nsmallest(self.limit + 1, [*best, *found], key=lambda one: one[0])
             yield None
-        yield Page(groups.rows(), None) if groups is not None else self._page(best)
+        if groups is None:
+            yield self._page(best)
+            return
+        lines: list[bytes] = []
+        for line in groups.rows():
+            lines.append(line)
+            if len(lines) % SLICE == 0:
+                yield None
+        yield Page(lines, None)
 
     def _found(self, rows: Iterable[bytes]) -> Iterator[tuple[tuple[Any, ...], Row, bytes]]:
         after = None if self.after is None else self._key(self.after)
@@ -77,13 +87,17 @@ class Question(msgspec.Struct, frozen=True):
         )
 
     def _page(self, best: Sequence[tuple[Any, Row, bytes]]) -> "Page":
-        shown = best[: self.limit]
-        lines = [
-            line if self.fields is None else self.table.encode({f: row[f] for f in self.fields})
-            for _, row, line in shown
-        ]
-        more = len(best) > self.limit
-        return Page(lines, self._cursor(shown[-1][1]) if more else None)
+        lines: list[bytes] = []
+        room = MAX_PAGE
+        for _, row, line in best[: self.limit]:
+            if self.fields is not None:
+                line = self.table.encode({name: row[name] for name in self.fields})
+            room -= len(line)
+            if lines and room < 0:
+                break
+            lines.append(line)
+        more = len(best) > len(lines)
+        return Page(lines, self._cursor(best[len(lines) - 1][1]) if more else None)
 
     def _cursor(self, row: Row) -> str:
         place = [[list(one) for one in self.order], [row[field] for field, _ in self.order]]

@@ -1,6 +1,6 @@
 """The state that a command's user saw, and whether others have changed it since."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -12,24 +12,46 @@ RowKey = tuple[str, str]
 """(table, id)"""
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What is known of the rows of a command after the commit *base*.
+class Written(msgspec.Struct, frozen=True):
+    """What one commit of *client* wrote: row → its fields, and the commit before of that row."""
 
-    *rivals* leads from each to the fields that other clients have changed since; None where that
-    can't be told.
+    client: str | None
+    rows: Mapping[RowKey, tuple[frozenset[str], int]]
+
+    def rivals(self, key: RowKey, client: str | None) -> frozenset[str]:
+        """Return the fields of the row *key* that were written; none where *client* did it."""
+        own = client is not None and self.client == client
+        return frozenset() if own else self.rows[key][0]
+
+
+def written(commit: Commit) -> Written:
+    """Return what *commit* wrote; so that however many rows are asked for, it is read once."""
+    rows: dict[RowKey, tuple[frozenset[str], int]] = {}
+    for change in commit.changes:
+        key = (change.table, change.id)
+        fields = ((change.old or change.new) if change.new is not None else change.old) or ()
+        known, was = rows.get(key, (frozenset(), change.was))
+        rows[key] = (known.union(fields), was)
+    return Written(commit.client, rows)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What is known of the commits after *base*.
+
+    *rivals* leads from each row of a command to the fields that other clients have changed since;
+    None where that can't be told.
     """
 
     base: int
-    rivals: Mapping[RowKey, frozenset[str] | None]
+    rivals: Mapping[RowKey, frozenset[str] | None] = {}
 
-    def after(self, written: Mapping[RowKey, Sequence[Commit]], client: str | None) -> "Seen":
-        """Return what is known when rows were *written* by commits since the log was asked."""
+    def after(self, later: Iterable[Written], client: str | None) -> "Seen":
+        """Return what is known when *later* commits were made too, since the log was asked."""
         rivals = dict(self.rivals)
-        for key, known in self.rivals.items():
-            for commit in written.get(key, ()):
-                fields, _ = written_by_others(commit, key, client)
-                known = None if known is None else known | fields
-            rivals[key] = known
+        for one in later:
+            for key in rivals.keys() & one.rows.keys():
+                known = rivals[key]
+                rivals[key] = None if known is None else known | one.rivals(key, client)
         return Seen(self.base, rivals)
 
     def check(
@@ -54,20 +76,3 @@ class Seen(msgspec.Struct, frozen=True):
             paths = [pointer(*at, "id")] if changes is None else [pointer(*at, n) for n in clash]
             details = tuple(Detail(path, "base", Conflict.text) for path in paths)
             raise Conflict(details, table.encode(row))
-
-
-def written_by_others(
-    commit: Commit, key: RowKey, client: str | None
-) -> tuple[frozenset[str], int]:
-    """Return the fields of the row *key* that *commit* wrote, and the commit before of that row.
-
-    The fields are none where *client* itself made the commit.
-    """
-    changes = [change for change in commit.changes if (change.table, change.id) == key]
-    fields = frozenset(
-        name
-        for change in changes
-        for name in ((change.old or change.new) if change.new is not None else change.old) or ()
-    )
-    own = client is not None and commit.client == client
-    return (frozenset() if own else fields), (changes[0].was if changes else 0)

@@ -5,14 +5,14 @@ from typing import NamedTuple
 
 from mishkah.core.frames import CONTINUATION, TEXT, frame
 from mishkah.core.schema import Table
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.core.where import candidates
 from mishkah.core.wire import Signature, quote
 
 PIECE = 256 * 1024
 """Bytes that are put together at a time, about."""
-_SCANNED = 2000
+_SCANNED = 500
 """Rows that a filter looks at for one part."""
 _KEPT = 8
 """Frames that are kept for others who are at the same place."""
@@ -29,7 +29,7 @@ class Snapshot:
         self._signature = signature
         self._view = view
         self._rows = [
-            (table, list(candidates(state, table, view.where))) for table in view.tables.values()
+            (table, candidates(state, table, view.where)) for table in view.tables.values()
         ]
         self._parts = _Shared()
         self._fragments = _Shared()
@@ -37,7 +37,7 @@ class Snapshot:
     @property
     def size(self) -> int:
         """The bytes of all rows, those that a filter would leave out too."""
-        return sum(len(row.json) for _, rows in self._rows for row in rows)
+        return sum(len(row) for _, rows in self._rows for row in rows)
 
     def whole(self) -> Iterator[bytes]:
         """Yield the frames of one SNAPSHOT message; its view has no filter."""
@@ -89,23 +89,23 @@ class Snapshot:
         return _Made(whole, None if last else (t, at))
 
     def _some(
-        self, table: Table, rows: Sequence[Record], at: int, room: int, most: int
+        self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
     ) -> tuple[list[bytes], int]:
         """Return rows from *at* on, and where they end: *room* bytes, or *most* that are judged."""
         taken: list[bytes] = []
         where = self._view.where
         if where is None:
             while at < len(rows) and room > 0:
-                step = [row.json for row in rows[at : at + 64]]
+                step = rows[at : at + 64]
                 taken += step
                 room -= sum(map(len, step))
                 at += len(step)
             return taken, at
         for row in rows[at : at + most]:
             at += 1
-            if where.holds(table.decode(row.json)):
-                taken.append(row.json)
-                room -= len(row.json)
+            if where.holds(table.decode(row)):
+                taken.append(row)
+                room -= len(row)
                 if room <= 0:
                     break
         return taken, at

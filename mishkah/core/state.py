@@ -1,6 +1,6 @@
 """What a store holds in memory: each row's JSON once, indexes, counters. Only commits change it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from mishkah.core.commit import Change, Commit
@@ -24,8 +24,16 @@ class Rows:
         self.table = table
         self.records: dict[str, Record] = {}
         self.indexes: dict[Index, dict[Key, dict[str, None]]] = {i: {} for i in table.indexes}
+        self._lines: list[bytes] | None = None
+
+    def lines(self) -> Sequence[bytes]:
+        """Return the JSON of every row as it is now: one list for all who ask until one changes."""
+        if self._lines is None:
+            self._lines = [record.json for record in self.records.values()]
+        return self._lines
 
     def put(self, identifier: str, record: Record, row: Row, old: Row | None) -> None:
+        self._lines = None
         self.records[identifier] = record
         for index, ids in self.indexes.items():
             key, was = index.key(row), index.key(old) if old else None
@@ -35,6 +43,7 @@ class Rows:
                     ids.setdefault(key, {})[identifier] = None
 
     def drop(self, identifier: str, old: Row) -> None:
+        self._lines = None
         del self.records[identifier]
         for index, ids in self.indexes.items():
             _unlink(ids, index.key(old), identifier)

@@ -1,6 +1,6 @@
 """Counts, sums, averages and ends of a table's rows, exact to the last digit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
@@ -12,6 +12,10 @@ from mishkah.core.schema import Row, Table, unknown_field
 PLACES = Decimal("1e-9")
 """An average is rounded to it, half to even."""
 MAX_GROUPS = 10_000
+MAX_SIZE = 8 * 2**20
+"""Bytes of groups in one answer."""
+MAX_NAME = 64
+"""Characters in the name of a value."""
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _NUMERIC = ("integer", "decimal")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -44,13 +48,22 @@ class Groups:
             if value is not None:
                 _STEPS[function](sums[name], value)
 
-    def rows(self) -> list[bytes]:
-        """Return a row for each group, as JSON, in the order of the groups' values."""
+    def rows(self) -> Iterator[bytes]:
+        """Yield a row for each group, as JSON, in the order of the groups' values.
+
+        Raises TooLarge where they are too long.
+        """
 
         def place(key: tuple[Any, ...]) -> list[Any]:
             return [(value is not None, value) for value in key]
 
-        return [self._row(key, self._groups[key]) for key in sorted(self._groups, key=place)]
+        room = MAX_SIZE
+        for key in sorted(self._groups, key=place):
+            row = self._row(key, self._groups[key])
+            room -= len(row)
+            if room < 0:
+                raise TooLarge(_TOO_LONG)
+            yield row
 
     def _of(self, key: tuple[Any, ...]) -> dict[str, list[Any]]:
         if key not in self._groups:
@@ -116,6 +129,8 @@ def read_totals(table: Table, raw: object) -> Totals:
             raise _no(("by", i), unknown_field(table.name))
         if table.fields[name].type == "json":
             raise _no(("by", i), _NOT_THIS_TYPE)
+    if long := [name for name in values if len(name) > MAX_NAME]:
+        raise _no(("values", long[0]), _LONG_NAME)
     read = {name: _function(table, one, ("values", name)) for name, one in values.items()}
     if clash := set(read) & set(by):
         raise _no(("values", min(clash)), _BAD_FORM)
@@ -148,3 +163,5 @@ _BAD_FORM = Text(
 )
 _NOT_THIS_TYPE = Text("This is not for a field of this type", "هذا ليس لحقل من هذا النوع")
 _TOO_MANY = Text("There are too many groups", "المجموعات أكثر من المسموح")
+_TOO_LONG = Text("The groups are too long for one answer", "المجموعات أطول من أن يسعها رد واحد")
+_LONG_NAME = Text(f"A name has at most {MAX_NAME} characters", f"للاسم {MAX_NAME} حرفًا على الأكثر")

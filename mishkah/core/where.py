@@ -11,7 +11,7 @@ import msgspec
 
 from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.schema import Row, Table
-from mishkah.core.state import Record, State
+from mishkah.core.state import State
 from mishkah.core.values import READERS, Wrong
 
 MAX_DEPTH = 8
@@ -99,15 +99,15 @@ def read_where(raw: object, tables: Iterable[Table]) -> Where:
     return Where(_Reader(list(tables)).node(raw, ("where",), 1))
 
 
-def candidates(state: State, table: Table, where: Where | None) -> Iterable[Record]:
-    """Return the records of *table* that *where* may hold: an index makes them few."""
+def candidates(state: State, table: Table, where: Where | None) -> Sequence[bytes]:
+    """Return the rows of *table*, as JSON, that *where* may hold: an index makes them few."""
     rows = state.tables[table.name]
     for field, values in (where.equalities if where is not None else {}).items():
         for index in table.indexes:
             if index.fields == (field,):
                 ids = [i for v in values for i in state.holders(table.name, index, (v,))]
-                return [rows.records[i] for i in dict.fromkeys(ids)]
-    return rows.records.values()
+                return [rows.records[i].json for i in dict.fromkeys(ids)]
+    return rows.lines()
 
 
 class _Reader:

@@ -180,7 +180,9 @@ class Guard(trio.abc.Stream):
     async def _drain(self) -> None:
         if not isinstance(self._stream, trio.abc.HalfCloseableStream) or self._reading:
             return
-        await self._stream.send_eof()
+        async with self._turn:  # who still sends, such as a ping, must not meet the end half-way
+            self._close_sent = True
+            await self._stream.send_eof()
         left = MAX_LINGER_BYTES
         while left > 0 and (data := await self._stream.receive_some(65536)):
             left -= len(data)

@@ -115,8 +115,9 @@ class StoreFile:
     def verify(self) -> None:
         """Check everything: what `load` checks, and the content of every entry of the log."""
         seq = self.load().seq
-        for after in range(0, seq, _ENTRIES):
-            self.commits(after, min(after + _ENTRIES, seq))
+        after = 0
+        while after < seq and (some := self.commits(after, min(after + _ENTRIES, seq))):
+            after = some[-1].seq
 
     def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
         """See `Journal.names`."""

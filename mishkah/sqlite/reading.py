@@ -9,7 +9,7 @@ import msgspec
 from mishkah.core.commit import Commit, Taken, decode_entry
 from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
-from mishkah.journal import Named, NameKey
+from mishkah.journal import READ_BYTES, Named, NameKey
 from mishkah.sqlite.lines import Head, add
 from mishkah.sqlite.tables import SqlTable, checksum, row_sum
 
@@ -90,7 +90,14 @@ def read_commits(db: apsw.Connection, schema: Schema, after: int, upto: int) -> 
         "SELECT seq,at,client,ref,user,counters,changes,sum FROM _log"
         " WHERE seq>? AND seq<=? ORDER BY seq"
     )
-    return [_commit(line, schema) for line in _lines(db, sql, after, upto)]
+    found: list[Commit] = []
+    size = 0
+    for line in _lines(db, sql, after, upto):
+        found.append(_commit(line, schema))
+        size += len(line[6])
+        if size > READ_BYTES:
+            break
+    return found
 
 
 def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:

@@ -14,6 +14,9 @@ def test_branches_modules_and_plugins(run: Any, said: Any, sample: Path) -> None
     assert branches["^gym:"]["modules"] == ["gym"]
     modules = {line["branch"]: line for line in said("modules", "--data", sample)}
     assert modules["dar"]["schema"] == "package mishkah-pos"
+    assert modules["dar"]["seeds"] == "package mishkah-pos"
+    assert modules["remal"]["schema"] == "package mishkah-pos"
+    assert modules["remal"]["seeds"] == "branches/remal/modules/pos/seeds/initial.json"
     assert modules["myapp"]["seeds"] == "branches/myapp/modules/mymodule/seeds/initial.json"
     assert modules["myapp"]["tables"] == 1
     plugins = {line["plugin"]: line for line in said("plugins", "--data", sample)}

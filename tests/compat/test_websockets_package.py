@@ -62,3 +62,13 @@ def test_an_order_with_its_lines_is_one_transaction(server: Server) -> None:
         assert first["seq"] == second["seq"] == ack["seq"]
         assert first["tx"] == {"i": 0, "n": 2}
         assert ack["rows"][0]["invoice_no"]
+
+
+def test_a_branch_with_seeds_of_its_own_has_its_own_menu(server: Server) -> None:
+    prices = {}
+    for branch in ("dar", "remal", "pos:new"):
+        with connect(server.url(branch=branch, module="pos"), max_size=None) as till:
+            menu = receive(till)["data"]["menu_item"]
+            prices[branch] = {item["id"]: item["price"] for item in menu}
+    assert prices["dar"] == prices["pos:new"] != prices["remal"]
+    assert prices["dar"]["item_water"] < prices["remal"]["item_water"]

@@ -188,7 +188,11 @@ def _story(
     figures: Counter[str],
 ) -> None:
     done, refused = _watched_while(disk, server, figures, rows_of)
-    assert _again(server, refused[-1])["code"] == "STORAGE_FULL"
+    answer = _again(server, refused[-1])
+    if answer["type"] == "ACK":  # one write alone may fit where many together did not
+        done.append((refused.pop(), answer))
+    else:
+        assert answer["code"] == "STORAGE_FULL"
     message, first = done[0]
     assert _again(server, message)["seq"] == first["seq"], "what is known needs no room"
 

@@ -72,6 +72,20 @@ async def test_the_log_gives_the_commits_as_they_were(
             assert await journal.commits(after, upto) == expected
 
 
+async def test_a_log_of_large_commits_is_read_a_part_at_a_time(
+    journals: Any, store: Any, schema: Any, writer: Any
+) -> None:
+    for n in range(12):
+        writer.insert(f"i{n}", name="x" * 1_000_000)
+    async with journals(store, schema) as journal:
+        await journal.append(writer.history)
+        parts = [await journal.commits(0, 12)]
+        while parts[-1][-1].seq < 12:
+            parts.append(await journal.commits(parts[-1][-1].seq, 12))
+    assert [len(part) for part in parts] == [5, 5, 2]
+    assert [commit.seq for part in parts for commit in part] == list(range(1, 13))
+
+
 async def test_replaying_the_log_gives_the_state(
     journals: Any, store: Any, schema: Any, writer: Any, new_writer: Any, looked_at: Any
 ) -> None:

@@ -1,16 +1,24 @@
 """What a server has sent, taken apart by RFC 6455, and not by our own code."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
+
+TEXT = 0x81
+"""The first byte of a frame that is a whole text message."""
+CONTROL = 0x08
+
+Frame = tuple[int, bytes]
+"""(first byte, payload)"""
 
 
 def read_stream(stream: bytes) -> list[dict[str, Any]]:
     """Return the messages in a *stream* of whole messages, in one or more frames each."""
+    frames, rest = whole_frames(stream)
+    assert not rest, "half a frame"
     messages = []
     begun = b""
-    for first, payload in frames_of(stream):
-        assert first in ((0x01, 0x81) if not begun else (0x00, 0x80)), "text and what continues it"
+    for first, payload in frames:
+        assert first in ((0x01, TEXT) if not begun else (0x00, 0x80)), "text and what continues it"
         begun += payload
         if first & 0x80:
             messages.append(json.loads(begun.decode(), parse_constant=_no_constant))
@@ -19,20 +27,20 @@ def read_stream(stream: bytes) -> list[dict[str, Any]]:
     return messages
 
 
-def frames_of(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield the first byte and the payload of each frame in a *stream* of whole frames."""
-    at = 0
-    while at < len(stream):
-        first, size = stream[at], stream[at + 1]
-        at += 2
+def whole_frames(stream: bytes) -> tuple[list[Frame], bytes]:
+    """Return the frames that begin *stream*, and what is not whole yet."""
+    frames: list[Frame] = []
+    while len(stream) >= 2:
+        first, size, at = stream[0], stream[1], 2
         assert size < 128, "a server masks nothing"
         if size >= 126:
             width = {126: 2, 127: 8}[size]
-            size, at = int.from_bytes(stream[at : at + width]), at + width
-        payload = stream[at : at + size]
-        at += size
-        assert len(payload) == size
-        yield first, payload
+            size, at = int.from_bytes(stream[2 : 2 + width]), 2 + width
+        if len(stream) < at + size:
+            break
+        frames.append((first, stream[at : at + size]))
+        stream = stream[at + size :]
+    return frames, stream
 
 
 def _no_constant(name: str) -> None:

@@ -1,13 +1,16 @@
 """Clients that vanish, and clients that want too much: found out, and slowed down."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
+from mishkah.core.frames import Watch
 from mishkah.http.crowd import Crowd
+from mishkah.http.guard import Guard
 from mishkah.http.handshake import Turned
 from mishkah.pace import Pace
 from mishkah.testing import open_test_house
@@ -32,6 +35,36 @@ async def test_a_client_that_is_silent_and_there_stays(
         await trio.sleep(10_000)
         ack = await till.ask({"type": "DELETE", "table": "note", "id": "n1", "ref": 1})
         assert ack["type"] == "ACK"
+
+
+class OneAtATime(Stalled):
+    """A stream that minds, as sockets do, when two tasks send at a time; its end takes a while."""
+
+    busy = False
+
+    async def send_all(self, data: Any) -> None:
+        await self._alone(0)
+
+    async def send_eof(self) -> None:
+        await self._alone(0.5)
+
+    async def _alone(self, seconds: float) -> None:
+        if self.busy:
+            raise trio.BusyResourceError
+        self.busy = True
+        await trio.sleep(seconds)
+        self.busy = False
+
+
+@pytest.mark.parametrize("later", [0, 0.2])
+async def test_a_ping_may_meet_the_end_of_its_connection(
+    autojump_clock: MockClock, later: float
+) -> None:
+    guard = Guard(OneAtATime(b""), b"", b"", Watch(1, 1), 30, None)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guard.aclose)
+        await trio.sleep(later)
+        await guard.ping(5)
 
 
 async def test_over_its_rate_a_client_is_read_more_slowly(autojump_clock: MockClock) -> None:

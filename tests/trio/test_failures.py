@@ -51,6 +51,25 @@ async def test_what_a_session_sent_behind_a_refused_write_is_refused_too(
         assert (await till.ask(insert("c", "c")))["type"] == "ACK"
 
 
+async def test_what_was_done_before_is_told_as_done_though_the_disk_is_full_now(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    """Told as refused, the till would do it again under another name."""
+    journals = FaultyJournals()
+    async with open_test_house(data, journals=journals) as house:
+        async with house.client(client="till") as till:
+            done = await till.ask(insert("a", "1"))
+        async with house.client(client="till") as till:
+            await till.receive()
+            journals.seconds, journals.refusal = 5, JournalFull("no room")
+            await till.send(insert("b", "2"))
+            await trio.sleep(1)
+            await till.send(insert("a", "1"))
+            assert (await till.receive())["code"] == "STORAGE_FULL"
+            again = await till.receive()
+            assert (again["type"], again["seq"], again["dup"]) == ("ACK", done["seq"], True)
+
+
 async def test_a_journal_that_fails_is_opened_again_and_answers_by_name(
     autojump_clock: MockClock, data: Path
 ) -> None:

@@ -1,6 +1,8 @@
 """Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import trio
 from support.stalled import HELLO, Stalled
@@ -8,8 +10,12 @@ from trio.testing import MockClock
 
 from mishkah import feed
 from mishkah.core.ids import StoreId
+from mishkah.core.query import SLICE
 from mishkah.limits import Limits
-from mishkah.testing import open_test_house
+from mishkah.session import Session
+from mishkah.talk import TalkV1
+from mishkah.testing import open_test_house, ticking
+from mishkah.turns import Turns
 
 
 async def test_a_client_that_reads_nothing_is_sent_away_and_nobody_waits(
@@ -157,3 +163,68 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
         assert len(part) <= feed.CHUNK
         taken.append(part)
     assert b"".join(taken) == b"".join(sent)
+
+
+class Babbler:
+    """A socket whose client says rubbish for ever, and reads nothing."""
+
+    def __init__(self) -> None:
+        self.said = 0
+
+    async def get_message(self) -> str:
+        await trio.lowlevel.checkpoint()
+        self.said += 1
+        assert self.said < 5000, "it is read without end"
+        return "{}"
+
+    async def aclose(self, code: int, reason: str) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
+    autojump_clock: MockClock,
+) -> None:
+    client: Any = Babbler()
+
+    async def send(pieces: Iterable[bytes]) -> None:
+        await trio.sleep_forever()
+
+    def nowhere(branch: str | None, module: str | None) -> Any:
+        raise AssertionError("no store is asked for")
+
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), nowhere)
+    session = Session(client, send, talk, None, Turns())
+    with trio.move_on_after(60) as waited:
+        await session.run(trio.Event())
+    assert waited.cancelled_caught
+    assert client.said < 2 * feed.MAX_ANSWERS
+
+
+async def test_however_many_ask_much_the_loop_goes_round_between_their_slices(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    """So a client that asks little waits for one slice at each step, and not for everybody's."""
+    asking, rows = 10, 3000
+    ops = [{"type": "INSERT", "table": "item", "data": {"id": f"i{n}"}} for n in range(rows)]
+    total = {"type": "QUERY", "table": "item", "aggregate": {"values": {"n": ["count"]}}, "ref": 1}
+    rounds = answers = 0
+    async with open_test_house(data) as house, trio.open_nursery() as nursery:
+
+        async def ask() -> None:
+            nonlocal answers
+            async with house.client() as client:
+                await ready.wait()
+                assert (await client.ask(total))["rows"] == [{"n": rows}]
+                answers += 1
+
+        ready = trio.Event()
+        async with house.client() as till:
+            await till.ask({"type": "TRANSACTION", "ops": ops, "ref": 0})
+            for _ in range(asking):
+                nursery.start_soon(ask)
+            await trio.sleep(1)
+            ready.set()
+            while answers < asking:
+                await trio.lowlevel.checkpoint()
+                rounds += 1
+    assert rounds >= asking * rows / SLICE

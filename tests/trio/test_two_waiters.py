@@ -4,12 +4,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
 
 from mishkah import rivals
-from mishkah.journal import MemoryJournals
+from mishkah.core.commands import decode
+from mishkah.core.commit import Commit
+from mishkah.core.ids import StoreId
+from mishkah.feed import Outbox
+from mishkah.journal import MemoryJournal, MemoryJournals
+from mishkah.requests import Ask
+from mishkah.rivals import LONGEST, seen_by
 from mishkah.testing import Client, TestHouse, open_test_house, write_installation
 
 KEY = {"type": "text", "primaryKey": True}
@@ -196,6 +203,57 @@ async def test_conflicts_are_told_after_a_restart_too(
     async with open_test_house(data, journals=journals) as house, house.v1("b") as two:
         assert (await changed(two, 1, {"table_no": 0}, seen))["code"] == "CONFLICT"
         assert (await changed(two, 2, {"note": "x"}, seen))["type"] == "ACK"
+
+
+class Counting(MemoryJournal):
+    """A journal that counts the commits that it is asked for."""
+
+    asked_for = 0
+
+    async def commits(self, after: int, upto: int) -> list[Commit]:
+        self.asked_for += upto - after
+        return await super().commits(after, upto)
+
+
+async def test_the_log_is_asked_once_for_what_was_written_together(
+    autojump_clock: MockClock, tmp_path: Path
+) -> None:
+    """A change of 300 rows is read once, and a row without end is not followed to its end."""
+    journals = MemoryJournals()
+    async with (
+        open_test_house(write_installation(tmp_path / "data", TABLES), journals=journals) as house,
+        house.v1("a") as one,
+    ):
+        rows = [f"o{n}" for n in range(300)]
+        new = [{"type": "INSERT", "table": "order", "data": {"id": row}} for row in rows]
+        seen = (await one.ask(write_all(0, new)))["seq"]
+        ops = [
+            {"type": "UPDATE", "table": "order", "id": row, "changes": {"note": "x"}}
+            for row in rows
+        ]
+        await one.ask(write_all(1, ops))
+        for n in range(LONGEST + 100):
+            changes = {"table_no": n}
+            await one.ask(write("UPDATE", "order", f"n{n}", id="o0", changes=changes))
+        kept = journals.kept[StoreId("shop", "m")]
+        journal = Counting(kept._schema)
+        await journal.append(kept.history)
+        state = await journal.load()
+        command: Any = decode(msgspec.json.encode(write_all(2, ops[1:], base=seen)).decode())
+        ask = Ask(outbox=Outbox(), command=command, size=1, number=1, client="b")
+        found = await seen_by(ask, state, journal)
+        assert found is not None
+        assert journal.asked_for == 1
+        assert found.rivals == {("order", row): {"note", "updated_at"} for row in rows[1:]}
+        command = decode(msgspec.json.encode(write_all(2, ops[:1], base=seen)).decode())
+        found = await seen_by(msgspec.structs.replace(ask, command=command), state, journal)
+        assert found is not None
+        assert journal.asked_for == 1 + LONGEST
+        assert found.rivals == {("order", "o0"): None}
+
+
+def write_all(ref: int, ops: list[Any], **more: Any) -> dict[str, Any]:
+    return {"type": "TRANSACTION", "ops": ops, "ref": ref, **SHOP, **more}
 
 
 async def test_a_row_that_was_made_again_is_a_newer_one(house: TestHouse) -> None:

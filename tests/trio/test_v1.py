@@ -26,11 +26,13 @@ async def test_hello_comes_first_and_is_welcomed(autojump_clock: MockClock, data
         welcome = await client.receive()
         assert (welcome["type"], welcome["v"], welcome["server"]) == ("WELCOME", 1, "mishkah")
         assert welcome["limits"]["message"] == 2**20
+        assert welcome["now"].startswith("2025-10-29T12:00:"), "the house's own clock"
         await client.send({"type": "HELLO", "v": 1})
         no = await client.receive()
         assert (no["code"], no["error"]) == ("BAD_MESSAGE", no["text"]["ar"])
         await client.send({"type": "PING", "now": 1})
-        assert (await client.receive())["type"] == "PONG"
+        pong = await client.receive()
+        assert (pong["type"], pong["now"][:16]) == ("PONG", "2025-10-29T12:00")
 
 
 async def test_who_says_no_hello_is_closed(autojump_clock: MockClock, data: Path) -> None:

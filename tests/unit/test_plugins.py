@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mishkah import Invalid, Rule, Template, hookimpl
+from mishkah.core import wire
 from mishkah.core.draft import View
 from mishkah.core.errors import PluginFailed, Refused
 from mishkah.core.sequences import make_sequence
@@ -223,6 +224,40 @@ def test_what_a_validator_does_to_the_rows_it_sees_changes_nothing(
 def test_a_validator_that_refuses_is_not_a_failure(publish: Publish, open_shop: Any) -> None:
     shop = open_shop(validators=validator_of(publish, raiser(Invalid("no", field="note", ar="لا"))))
     assert shop.refusal(BILL).details[0].text.ar == "لا"
+
+
+class Empty(Invalid):
+    """What a plugin's author may write who forgets the constructor."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def spoilt(**attributes: Any) -> Invalid:
+    no = Invalid("no")
+    vars(no).update(attributes)
+    return no
+
+
+@pytest.mark.parametrize("error", [Empty(), spoilt(text="no"), spoilt(text=None)], ids=repr)
+def test_a_refusal_that_says_nothing_costs_one_command(
+    publish: Publish, open_shop: Any, error: Invalid
+) -> None:
+    shop = open_shop(validators=validator_of(publish, raiser(error)))
+    assert isinstance(shop.refusal(BILL), PluginFailed)
+
+
+@pytest.mark.parametrize("field", [None, "", 5, b"x", "x" * 500, "a/b\n\ud800"])
+@pytest.mark.parametrize("said", ["no", "", None, 7, b"no", "x" * 5000, "\ud800\n"])
+def test_whatever_a_refusal_says_it_can_be_sent(
+    publish: Publish, open_shop: Any, field: Any, said: Any
+) -> None:
+    shop = open_shop(validators=validator_of(publish, raiser(Invalid(said, field=field))))
+    refusal = shop.refusal(BILL)
+    assert refusal.code == "INVALID"
+    assert len(wire.error(refusal)) < wire.MAX_ERROR
+    if not field:
+        assert refusal.details[0].path == "", "it is about the row"
 
 
 def test_a_validator_that_returns_something_has_not_accepted_the_row(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mishkah.core import query, totals
 from mishkah.core.errors import Refused
 from mishkah.core.messages import Query
 from mishkah.core.query import Page, read_question
@@ -20,10 +21,9 @@ _decode = msgspec.json.Decoder(float_hook=number).decode
 
 def ask(shop: Any, **more: Any) -> Page:
     """Return the answer to a QUERY of the table ``item`` as it comes off the wire."""
-    query = Query(table="item", **_decode(json.dumps(more)))
-    question = read_question(shop.rules.schema, query)
-    rows = [record.json for record in question.candidates(shop.state)]
-    (*waits, page) = question.slices(rows)
+    asked = Query(table="item", **_decode(json.dumps(more)))
+    question = read_question(shop.rules.schema, asked)
+    (*waits, page) = question.slices(question.candidates(shop.state))
     assert waits == [None] * len(waits)
     assert page is not None
     return page
@@ -152,3 +152,32 @@ def test_sums_are_those_of_decimals(open_shop: Any, given_rows: Any) -> None:
         row = _decode(line)
         assert Decimal(row["s"] or 0) == sums[row["kind"]]
         assert row["n"] == sum(one["kind"] == row["kind"] for one in given_rows)
+
+
+def test_a_page_ends_where_it_has_enough_bytes(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So an answer is never as large as the table; the next page goes on from there."""
+    monkeypatch.setattr(query, "MAX_PAGE", 3000)
+    fill(shop, *({"name": "x" * 1000} for _ in range(7)), {"name": "x" * 9000})
+    found: list[str] = []
+    after: dict[str, Any] = {}
+    for size in (2, 2, 2, 1, 1):
+        page = ask(shop, **after)
+        assert len(page.rows) == size
+        found += [json.loads(row)["id"] for row in page.rows]
+        after = {"after": page.next}
+    assert page.next is None
+    assert found == [f"i{n}" for n in range(8)]
+    assert len(ask(shop, fields=["id"]).rows) == 8
+
+
+def test_groups_that_are_too_long_are_refused(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "MAX_SIZE", 3000)
+    fill(shop, *({"name": f"{n}" * 1000} for n in range(4)))
+    asked = {"by": ["name"], "values": {"n": ["count"]}}
+    assert len(rows(shop, aggregate=asked, where=["id", "in", ["i0", "i1"]])) == 2
+    with pytest.raises(Refused) as no:
+        ask(shop, aggregate=asked)
+    assert no.value.code == "TOO_LARGE"
+    with pytest.raises(Refused) as no:
+        ask(shop, aggregate={"values": {"n" * 65: ["count"]}})
+    assert (no.value.code, no.value.details[0].path[:18]) == ("INVALID", "/aggregate/values/")

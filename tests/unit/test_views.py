@@ -1,5 +1,8 @@
 """A filtered view is always the filter of the whole, live and from any cursor on."""
 
+import gc
+import json
+import weakref
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
 from mishkah.core.snapshots import Snapshot
 from mishkah.core.views import read_view
+from mishkah.core.where import candidates, read_where
 from mishkah.dispatch import Dispatch
 from mishkah.feed import Listener, Outbox
 
@@ -106,3 +110,35 @@ def test_a_filtered_snapshot_has_what_the_filter_holds(shop: Any, read_frames: A
     )
     (only,) = read_frames(b"".join(Snapshot(SIGN, shop.state, few).parts()))
     assert only["data"] == {"item": []}
+
+
+def test_views_of_one_moment_share_its_rows(shop: Any) -> None:
+    """Sixty filters over a large table cost the list of its rows once, not sixty times."""
+    shop.insert("item", {"id": "a", "name": "n"})
+    table = shop.rules.schema.tables["item"]
+    first, other = (read_where(["name", "prefix", text], [table]) for text in "ab")
+    lines = candidates(shop.state, table, first)
+    assert candidates(shop.state, table, other) is lines
+    shop.update("item", "a", {"slot": 5})
+    assert [json.loads(line)["slot"] for line in lines] == [None], "it stays what it was"
+    now = candidates(shop.state, table, first)
+    assert [json.loads(line)["slot"] for line in now] == [5]
+    shop.delete("item", "a")
+    assert candidates(shop.state, table, first) == []
+
+
+def test_nobody_who_left_a_quiet_view_is_kept(shop: Any) -> None:
+    dispatch = Dispatch(SIGN, shop.rules.schema)
+    view = read_view(shop.rules.schema, None, None)
+    stays = Listener(Outbox(), StoreId("b", "m"), seed=True)
+    dispatch.join(stays, view, 0)
+    gone = []
+    for _ in range(500):
+        outbox = Outbox()
+        dispatch.join(Listener(outbox, StoreId("b", "m"), seed=True), view, 0)
+        outbox.hang_up()
+        gone.append(weakref.ref(outbox))
+    del outbox
+    gc.collect()
+    assert sum(one() is not None for one in gone) < 50
+    assert stays in dispatch.listeners

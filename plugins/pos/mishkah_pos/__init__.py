@@ -1,4 +1,4 @@
-"""The point of sale of Mishkah: menu, tables, orders and payments, and what they must obey."""
+"""The point of sale of Mishkah: a restaurant from the menu to the drawer, and its rules."""
 
 from collections.abc import Mapping, Sequence
 from importlib.resources import files

@@ -1,0 +1,1 @@
+"""Whole shops on virtual time, with everything that can go wrong."""
