@@ -60,13 +60,14 @@ class Showing:
         if since is not None and self._is_far(view, since):
             stale, since = "too_old", None
         if not listener.seed:
+            listener.resync = self._signature.tell("RESYNC", view.id, reason="slow")
             self._welcome(listener, view, asked.ref, resumed=since is not None)
             if stale:
                 self._tell(listener, "RESYNC", reason=stale)
         if since is None:
             self._send_snapshot(listener, view)
         else:
-            listener.cursor = since
+            listener.cursor = listener.told = since
             await self._send_missed(listener, view)
 
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:
@@ -75,8 +76,6 @@ class Showing:
         listener.asking = False
         if listener.gone or listener.live or view is None or not listener.outbox.open:
             return
-        if slow and not listener.seed:
-            self._tell(listener, "RESYNC", reason="slow")
         far = not listener.seed and self._is_far(view, listener.cursor)
         if listener.cursor < 0 or (slow and far):
             self._send_snapshot(listener, view)
@@ -144,7 +143,7 @@ class Showing:
         since, now = listener.cursor, self._state.seq
         commits = await self._journal.commits(since, min(since + STEP, now))
         pieces: list[Piece] = []
-        prev = upto = since
+        upto, prev = since, listener.told
         size = 0
         for commit in commits:
             if size > STEP_BYTES:

@@ -10,6 +10,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from mishkah.client import Refusal, connect
+from mishkah.http.door import Limits
 from mishkah.journal import JournalFailed, MemoryJournals
 from mishkah.testing import FaultyJournals, TestHouse, open_test_house
 
@@ -171,7 +172,7 @@ async def test_a_stopping_server_says_when_and_is_found_again(
             write = till.insert("item", {"id": "pot"})
             await nursery.start(serve, second)
             assert (await write)["code"] == "C-003"
-            assert 1 <= dials[1] - dials[0] - 0.5 <= 2
+            assert 1 <= dials[1] - dials[0] <= 2
             second.set()
 
 
@@ -233,3 +234,57 @@ async def test_a_store_that_fails_is_waited_for(data: Path, autojump_clock: obje
         assert (await write)["qty"] == 7
         await trio.sleep(60)
         assert (till.status, till.get("item", "tea")["qty"]) == ("live", 7)
+
+
+async def test_an_own_write_does_not_flicker_while_a_slow_client_falls_behind(
+    data: Path, autojump_clock: object
+) -> None:
+    reads = trio.Event()
+    reads.set()
+
+    class Slow:
+        """A stream without room on the way: what is not read holds up its sender."""
+
+        def __init__(self, stream: Any) -> None:
+            self.send_all, self.aclose, self._stream = stream.send_all, stream.aclose, stream
+
+        async def receive_some(self, most: int | None = None) -> bytes:
+            await reads.wait()
+            return bytes(await self._stream.receive_some(most))
+
+    async with (
+        open_test_house(data, limits=Limits(outbox=20_000)) as house,
+        trio.open_nursery() as nursery,
+    ):
+
+        async def dial() -> Any:
+            ours, theirs = trio.testing.lockstep_stream_pair()
+            nursery.start_soon(house.house.serve, theirs)
+            return Slow(ours)
+
+        async with (
+            connect("ws://localhost", "shop", "m", client="slow", dial=dial) as slow,
+            connect("ws://localhost", "shop", "m", client="quick", dial=house.dial) as quick,
+        ):
+            shown: list[bool] = []
+            kinds: list[str] = []
+            hear = slow._machine.hear
+
+            def listen(message: str | bytes) -> None:
+                hear(message)
+                kinds.append(json.loads(message)["type"])
+                shown.append(slow.get("item", "mine") is not None)
+
+            slow._machine.hear = listen  # type: ignore[method-assign]
+            reads = trio.Event()
+            for n in range(50):
+                await quick.insert("item", {"id": f"a{n}", "name": "x" * 100})
+            slow.insert("item", {"id": "mine"})
+            for n in range(300):
+                await quick.insert("item", {"id": f"b{n}", "name": "x" * 100})
+            reads.set()
+            await trio.sleep(1)
+            assert kinds.count("RESYNC") == kinds.count("ACK") == 1
+            assert all(shown)
+            assert slow.list("item") == quick.list("item")
+        nursery.cancel_scope.cancel()
