@@ -280,6 +280,7 @@ async def test_an_own_write_does_not_flicker_while_a_slow_client_falls_behind(
             for n in range(50):
                 await quick.insert("item", {"id": f"a{n}", "name": "x" * 100})
             slow.insert("item", {"id": "mine"})
+            shown.clear()
             for n in range(300):
                 await quick.insert("item", {"id": f"b{n}", "name": "x" * 100})
             reads.set()
