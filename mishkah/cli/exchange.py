@@ -9,6 +9,7 @@ from pathlib import Path
 import rich_click as click
 
 from mishkah.catalog import Catalog
+from mishkah.checking import located
 from mishkah.cli.common import FINDINGS, data_option, json_option, tell
 from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core import exchange
@@ -96,6 +97,7 @@ def import_(
     Nothing is imported where a line is refused, unless --partial.
     """
     findings: list[Finding] = []
+    count = 0
     with trouble():
         catalog = load_catalog(data)
         store = _store(catalog, branch, module)
@@ -105,17 +107,24 @@ def import_(
             closing(StoreFile(catalog.store_path(store), rules.schema)) as kept,
         ):
             filling = Seeded(rules, datetime.now(UTC), kept.load())
-            _fill(filling, file, table, partial)
-            findings = filling.findings
-            count = sum(len(commit.changes) for commit in filling.commits)
-            if findings and not partial:
-                count = 0
+            try:
+                _fill(filling, file, table, partial)
+            except BadFile as bad:
+                findings = list(bad.findings)
             else:
-                _append(kept, filling)
-    tell(findings, as_json=as_json)
+                findings = filling.findings
+                if filling.commits and (partial or not findings):
+                    kept.append(filling.commits)  # in one transaction: a kill leaves all or nothing
+                    count = sum(len(commit.changes) for commit in filling.commits)
+    tell(located(findings, lambda _: _text(file)), as_json=as_json)
     click.echo(f"{count} rows imported, {len(findings)} complaints.", err=True)
     if findings:
         raise SystemExit(FINDINGS)
+
+
+def _text(file: Path) -> str | None:
+    """Return the text of a JSON file; in the others a place is a line already."""
+    return file.read_bytes().decode(errors="replace") if file.suffix == ".json" else None
 
 
 def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None:
@@ -130,12 +139,30 @@ def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None
             lines = read_seeds(raw, filling.state.schema)
     else:
         lines = list(_lines(filling, name, content, file.suffix, table))
-    groups = [[line] for line in lines] if partial else [lines]
-    with click.progressbar(
-        groups, label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as shown:
-        for group in shown:
-            filling.insert(name, group)
+    if partial:
+        _insert_each(filling, name, lines)
+    else:
+        filling.insert(name, lines)
+
+
+def _insert_each(filling: Seeded, name: str, lines: list[exchange.Line]) -> None:
+    """Insert line by line; what is refused has another turn: it may refer to a later line."""
+    while lines:
+        refused: list[exchange.Line] = []
+        before = len(filling.findings)
+        with click.progressbar(
+            lines, label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
+        ) as shown:
+            for line in shown:
+                known = len(filling.findings)
+                filling.insert(name, [line])
+                if len(filling.findings) > known:
+                    refused.append(line)
+        if len(refused) == len(lines):
+            return
+        lines = refused
+        if lines:
+            del filling.findings[before:]
 
 
 def _lines(
@@ -153,9 +180,3 @@ def _lines(
         raise LookupError("A .csv file is one table: name it with --table.")
     else:
         raise LookupError("A file to import is .json, .ndjson or .csv.")
-
-
-def _append(kept: StoreFile, filling: Seeded) -> None:
-    """Keep what was drawn, in one transaction: a kill leaves all of it or nothing."""
-    if filling.commits:
-        kept.append(filling.commits)
