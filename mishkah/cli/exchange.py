@@ -90,8 +90,10 @@ def import_(
     file: Path, branch: str, module: str, data: Path, table: str | None, partial: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Insert the rows of FILE (.json in the guide's shapes, .ndjson, .csv); the server must be
-    stopped.
+    """Insert the rows of a .json, .ndjson or .csv FILE; the server must be stopped.
+
+    A .json file is of seeds or of events, as `export` writes them; .ndjson has {"table", "data"} a
+    line, and .csv one table.
 
     Every row obeys the schema, the references and the validators; numbers move their counters.
     Nothing is imported where a line is refused, unless --partial.
