@@ -45,7 +45,8 @@ def _origins(
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
               show_envvar=True, help="The address to listen on.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, envvar="MISHKAH_PORT",
-              show_envvar=True, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")  # fmt: skip
+              show_envvar=True, type=click.IntRange(0, 65535),
+              help="The port; 0 takes a free one.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
 @click.option("--allow-origin", "origins", multiple=True, metavar="URL", callback=_origins,
