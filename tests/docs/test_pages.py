@@ -12,9 +12,11 @@ import pytest
 from mishkah import hookspecs
 from mishkah.cli import main
 from mishkah.core import errors, frames
+from mishkah.core.definition import FieldRules
 from mishkah.core.legacy.keys import OldField, OldFile, OldIndex, OldReference, OldSchema, OldTable
 from mishkah.core.legacy.values import TYPES
 from mishkah.core.soundness import read_schema
+from mishkah.core.values import READERS
 
 
 def test_json_examples_are_json(document: Any) -> None:
@@ -108,6 +110,19 @@ def test_every_key_and_type_of_the_older_list_format_is_documented(schemas_page:
         assert words
         for word in re.findall(r"`(\w+)`", words[1]):
             assert TYPES[word] == kind
+
+
+def test_the_schema_of_the_page_is_right_and_every_key_is_documented(schemas_page: Any) -> None:
+    schema, problems = read_schema("gym", json.loads(schemas_page.code("json")[0]))
+    assert problems == []
+    assert schema is not None
+    assert schema.notes == ()
+    rules = schemas_page.text.partition("## A field's rules")[2].partition("\n## ")[0]
+    for part in msgspec.structs.fields(FieldRules):
+        if part.encode_name != "type":
+            assert f"`{part.encode_name}`" in rules
+    for name in READERS:
+        assert f"| `{name}` |" in schemas_page.text
 
 
 def test_the_older_schema_of_the_page_is_read_with_two_notes(schemas_page: Any) -> None:
