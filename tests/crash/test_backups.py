@@ -94,6 +94,50 @@ def resubscribed(url: str, epoch: str, since: str) -> list[str]:
     return said
 
 
+def test_a_restore_that_is_killed_leaves_the_one_store_or_the_other(
+    install: Callable[..., Path],
+    launch: Callable[..., Any],
+    tmp_path: Path,
+    seed: str,
+    figures: Counter[str],
+) -> None:
+    data, rng = install(), random.Random(seed)
+    server = launch(data).ready()
+    files = [backed_up(data, tmp_path / "first")]
+    with server.client() as till:
+        till.snapshot()
+        late = {"id": "late", "name": "متأخر", "email": "late@shop.example"}
+        answer = till.ask({"type": "INSERT", "table": "item", "data": late, "ref": "w-1"})
+        assert answer["type"] == "ACK", answer
+    server.kill()
+    files.append(backed_up(data, tmp_path / "second"))
+    ends = [read_file(file) for file in files]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert len(ends[0].entries) < len(ends[1].entries)
+    where = ("--branch", "shop", "--module", "m", "--data", data)
+    for turn in range(20):
+        restoring = subprocess.Popen(
+            [COMMAND, "restore", files[turn % 2], *map(str, where)], stderr=subprocess.DEVNULL
+        )
+        try:
+            restoring.wait(rng.uniform(0.1, 0.4))
+        except subprocess.TimeoutExpired:
+            restoring.kill()
+            restoring.wait()
+        found = read_store(data)
+        assert found is not None
+        assert found.entries in [end.entries for end in ends if end is not None]
+        figures["restores ended" if restoring.returncode == 0 else "restores killed"] += 1
+    run("restore", files[0], *where)
+    run("check", "--stores", "--data", data)
+
+
+def backed_up(data: Path, folder: Path) -> Path:
+    (told,) = json.loads(run("backup", "--data", data, "--to", folder, "--json"))
+    return Path(told["file"])
+
+
 def test_a_store_that_is_served_is_not_restored_nor_migrated(
     install: Callable[..., Path], serve: Callable[..., Any], tmp_path: Path
 ) -> None:
