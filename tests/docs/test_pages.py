@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -151,3 +152,11 @@ def test_every_command_and_option_is_documented(
             assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", operations.text), flag
         if isinstance(option.envvar, str):
             assert f"`{option.envvar}`" in operations.text
+
+
+def test_the_rooms_of_the_design_are_there() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "design.md").read_text("utf-8")
+    rooms = re.findall(r"`([\w/]+(?:\.py|/))`", page.partition("## Rooms")[2].partition("\n## ")[0])
+    assert len(rooms) > 50
+    for room in rooms:
+        assert (Path(hookspecs.__file__).parent / room).exists(), room
