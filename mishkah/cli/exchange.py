@@ -1,10 +1,11 @@
 """`export` and `import`: rows to files and back, through the rules that every write obeys."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import rich_click as click
 
@@ -20,6 +21,8 @@ from mishkah.core.values import stamp
 from mishkah.jsonfile import BadFile, parse_json, placing, shape
 from mishkah.lock import locked
 from mishkah.sqlite import StoreFile, read_state
+
+T = TypeVar("T")
 
 branch_option = click.option("--branch", required=True, help="The branch.")
 module_option = click.option("--module", required=True, help="The module.")
@@ -67,15 +70,22 @@ def export(
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.flush()
         else:
-            _write(out, pieces)
+            rows = sum(len(state.tables[name].records) for name in tables or state.tables)
+            _write(out, pieces, rows)
 
 
-def _write(out: Path, pieces: Iterator[bytes]) -> None:
-    """Write *out* whole, or leave it as it was."""
+def _write(out: Path, pieces: Iterator[bytes], rows: int) -> None:
+    """Write *out* whole, or leave it as it was. There is about a piece for each of the *rows*."""
     draft = out.with_name(f"{out.name}.new")
-    with draft.open("wb") as file:
-        file.writelines(pieces)
+    with draft.open("wb") as file, _progress(pieces, "exporting", rows) as shown:
+        file.writelines(shown)
     draft.replace(out)
+
+
+def _progress(things: Iterable[T], label: str, length: int) -> AbstractContextManager[Iterable[T]]:
+    """Return *things*, with a bar on a terminal that fills as they are taken."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(things, length, label, file=sys.stderr, hidden=hidden)
 
 
 @click.command("import")
@@ -140,7 +150,9 @@ def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None
         with placing(name):
             lines = read_seeds(raw, filling.state.schema)
     else:
-        lines = list(_lines(filling, name, content, file.suffix, table))
+        found = _lines(filling, name, content, file.suffix, table)
+        with _progress(found, "reading", content.count(b"\n")) as shown:
+            lines = list(shown)
     if partial:
         _insert_each(filling, name, lines)
     else:
@@ -152,9 +164,7 @@ def _insert_each(filling: Seeded, name: str, lines: list[exchange.Line]) -> None
     while lines:
         refused: list[exchange.Line] = []
         before = len(filling.findings)
-        with click.progressbar(
-            lines, label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
-        ) as shown:
+        with _progress(lines, "importing", len(lines)) as shown:
             for line in shown:
                 known = len(filling.findings)
                 filling.insert(name, [line])

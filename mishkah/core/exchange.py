@@ -31,9 +31,10 @@ def as_seeds(state: State, tables: tuple[str, ...], meta: Row) -> Iterator[bytes
     yield b'{"version": 1, "meta": ' + _encode(meta) + b', "tables": {'
     wanted = [name for name in state.tables if not tables or name in tables]
     for i, name in enumerate(wanted):
-        lines = [record.json for record in state.tables[name].records.values()]
         yield b"%b\n%b: [" % (b"," if i else b"", _encode(name))
-        yield b",".join(b"\n" + line for line in lines) + b"\n]"
+        for j, record in enumerate(state.tables[name].records.values()):
+            yield (b",\n" if j else b"\n") + record.json
+        yield b"\n]"
     yield b"\n}}\n"
 
 

@@ -1,13 +1,18 @@
 """Rows to files and back: what is exported is imported the same, and what is wrong is named."""
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.server import COMMAND
 
 from mishkah.cli import main
 from mishkah.sqlite import read_state
@@ -210,7 +215,30 @@ def test_a_file_that_can_not_be_read_is_told_in_json_too(
     assert told["path"]
 
 
-def test_progress_is_shown_on_a_terminal_only(data: Path, tmp_path: Path) -> None:
-    file = tmp_path / "more.ndjson"
-    file.write_text('{"table":"item","data":{"id":"d"}}\n')
-    assert "importing" not in run(data, "import", file).output
+def said_on_stderr(*words: object, terminal: bool) -> str:
+    """Run `mishkah-trio` and return what it says on stderr: a terminal, or a pipe."""
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    command = [COMMAND, *map(str, words)]
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        with open(ours, "rb", buffering=0) as file:
+            said = b""
+            with contextlib.suppress(OSError):  # a terminal that its last user has left
+                while more := file.read(4096):
+                    said += more
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+def test_progress_is_shown_on_a_terminal_only(filled: Path, tmp_path: Path) -> None:
+    store = ("--branch", "shop", "--module", "m", "--data", filled)
+    out = tmp_path / "out.ndjson"
+    export = ("export", *store, "--format", "ndjson", "--table", "note", "--out", out)
+    assert said_on_stderr(*export, terminal=False) == ""
+    assert "exporting" in said_on_stderr(*export, terminal=True)
+    line = json.dumps({"table": "note", "data": {"id": "more"}}) + "\n"
+    out.write_text(line)
+    assert "reading" in said_on_stderr("import", out, *store, terminal=True)
+    out.write_text(line.replace("more", "again"))
+    again = said_on_stderr("import", out, *store, "--partial", terminal=False)
+    assert again == "1 rows imported, 0 complaints.\n"
