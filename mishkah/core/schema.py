@@ -168,12 +168,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         self, fields: Iterable[Field], by: Occasion, wrong: list[Detail], *at: str | int
     ) -> dict[str, str]:
         """Return the moment for each of *fields*: it obeys their rules like any other value."""
-        moments = {field.name: by.moment(field) for field in fields}
-        for name, moment in moments.items():
-            try:
-                self.fields[name].read(moment)
-            except Wrong as no:
-                wrong.append(_detail(name, no, *at))
+        moments: dict[str, str] = {}
+        for field in fields:
+            moment = moments[field.name] = by.moment(field)
+            if field.limits is not None:
+                try:
+                    field.limits.check(moment)
+                except Wrong as no:
+                    wrong.append(_detail(field.name, no, *at))
         return moments
 
     def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
