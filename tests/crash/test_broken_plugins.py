@@ -30,7 +30,7 @@ def register_validators(module):
 """
 BROKEN = {
     "import of nothing_there": "import nothing_there",
-    "there is no hook register_modulez": (
+    "unknown hook 'register_modulez'": (
         "import mishkah\n@mishkah.hookimpl\ndef register_modulez(): return {}"
     ),
     "register_modules raised": (
