@@ -129,7 +129,7 @@ class Seeded:
             except ValueError as error:
                 self.findings.append(Finding(file, place, str(error)))
             else:
-                self._commit(file, [place], op)
+                self._commit(file, [f"{place}.data"], op)
 
     def _op(self, event: Event) -> Op:
         table = self._rules.schema.tables.get(event.table)
