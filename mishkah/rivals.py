@@ -12,9 +12,9 @@ from mishkah.journal import Journal
 from mishkah.requests import Ask, Request
 
 LONGEST = 500
-"""Commits that are looked at for one command, and the rows that they may have written together;
-beyond, its rows count as changed altogether."""
+"""Commits that are looked at for one command; beyond, its rows count as changed altogether."""
 MOST_ROWS = 20_000
+"""Rows that these may have written together."""
 
 
 class Rivals:

@@ -135,7 +135,7 @@ def _announcement(house: House, settings: Settings, port: int) -> str:
 
 def _banner(house: House, settings: Settings, port: int) -> str:
     lines = ["", f"Mishkah serves {house.catalog.data}", ""]
-    width = max(len(str(store)) for store in house.keepers)
+    width = max((len(str(store)) for store in house.keepers), default=0)
     for store, keeper in house.keepers.items():
         note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"
         lines.append(f"  {store!s:<{width}}  {_url(settings, port, store)}{note}")
