@@ -22,7 +22,7 @@ class Rivals:
 
     def __init__(self) -> None:
         self._seen: dict[int, Seen] = {}
-        self._written: list[Written] = []
+        self._written: dict[RowKey, list[Written]] = {}
 
     async def look(self, batch: Sequence[Request], state: State, journal: Journal) -> None:
         """Ask the log for what was written up to *state*."""
@@ -40,7 +40,9 @@ class Rivals:
     def note(self, commit: Commit) -> None:
         """Count *commit*, which the batch has made, for the commands after it."""
         if self._seen:
-            self._written.append(written(commit))
+            one = written(commit)
+            for key in one.rows:
+                self._written.setdefault(key, []).append(one)
 
 
 async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
