@@ -16,7 +16,7 @@ from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
-from mishkah.core.seeding import Live, Seeded, read_seeds
+from mishkah.core.seeding import Live, Seeded, as_fields, read_seeds
 from mishkah.core.values import stamp
 from mishkah.jsonfile import BadFile, parse_json, placing, shape
 from mishkah.lock import locked
@@ -109,7 +109,7 @@ def import_(
     Nothing is imported where a line is refused, unless --partial.
     """
     findings: list[Finding] = []
-    count = 0
+    count, content = 0, b""
     with trouble():
         catalog = load_catalog(data)
         store = _store(catalog, branch, module)
@@ -119,8 +119,9 @@ def import_(
             closing(StoreFile(catalog.store_path(store), rules.schema)) as kept,
         ):
             filling = Seeded(rules, datetime.now(UTC), kept.load())
+            content = file.read_bytes()
             try:
-                _fill(filling, file, table, partial)
+                _fill(filling, file, content, table, partial)
             except BadFile as bad:
                 findings = list(bad.findings)
             else:
@@ -128,20 +129,16 @@ def import_(
                 if filling.commits and (partial or not findings):
                     kept.append(filling.commits)  # in one transaction: a kill leaves all or nothing
                     count = sum(len(commit.changes) for commit in filling.commits)
-    tell(located(findings, lambda _: _text(file)), as_json=as_json)
+    text = content.decode(errors="replace") if file.suffix == ".json" else None
+    tell(located(findings, lambda _: text), as_json=as_json)  # elsewhere a place is a line already
     click.echo(f"{count} rows imported, {len(findings)} complaints.", err=True)
     if findings:
         raise SystemExit(FINDINGS)
 
 
-def _text(file: Path) -> str | None:
-    """Return the text of a JSON file; in the others a place is a line already."""
-    return file.read_bytes().decode(errors="replace") if file.suffix == ".json" else None
-
-
-def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None:
+def _fill(filling: Seeded, file: Path, content: bytes, table: str | None, partial: bool) -> None:
     """Draw what *file* says: all together, or line by line where some may be refused."""
-    name, content = file.name, file.read_bytes()
+    name = file.name
     if file.suffix == ".json":
         raw = parse_json(name, content)
         if isinstance(raw, dict) and "events" in raw:
@@ -152,7 +149,8 @@ def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None
     else:
         found = _lines(filling, name, content, file.suffix, table)
         with _progress(found, "reading", content.count(b"\n")) as shown:
-            lines = list(shown)
+            schema = filling.state.schema
+            lines = [(place, into, as_fields(row, into, schema)) for place, into, row in shown]
     if partial:
         _insert_each(filling, name, lines)
     else:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.oldshop import write_old_shop
 from support.server import COMMAND
 
 from mishkah.cli import main
@@ -242,3 +243,24 @@ def test_progress_is_shown_on_a_terminal_only(filled: Path, tmp_path: Path) -> N
     out.write_text(line.replace("more", "again"))
     again = said_on_stderr("import", out, *store, "--partial", terminal=False)
     assert again == "1 rows imported, 0 complaints.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "shelf_id,shelf_code,label\ns9,Z,\n"),
+        ("x.csv", "id,code,label\ns9,Z,\n"),
+        ("x.ndjson", '{"table":"shelf","data":{"shelf_id":"s9","shelf_code":"Z","label":null}}\n'),
+        ("x.json", '{"shelf":[{"shelf_id":"s9","code":"Z","label":null}]}'),
+    ],
+)
+def test_rows_of_the_older_list_format_may_use_the_names_of_columns(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    data = write_old_shop(tmp_path / "old")
+    (tmp_path / name).write_text(content)
+    words = ["--table", "shelf"] if name.endswith(".csv") else []
+    run(data, "import", tmp_path / name, *words)
+    kept = read_state(data / "branches/shop/modules/m/live/store.sqlite3", "m")
+    row = json.loads(kept.tables["shelf"].records["s9"].json)
+    assert row == {"id": "s9", "code": "Z", "label": None}
