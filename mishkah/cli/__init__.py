@@ -11,10 +11,12 @@ from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
 from mishkah.cli.inspect import branches, modules, plugins
 from mishkah.cli.new import new
+from mishkah.cli.rows import delete, get, insert, list_rows, query, update
 from mishkah.cli.schemas import schema
 from mishkah.cli.sequences import sequence
 from mishkah.cli.serve import serve
 from mishkah.cli.stores import backup, migrate, restore
+from mishkah.cli.watch import watch
 
 __all__ = ["main"]
 
@@ -47,6 +49,13 @@ def main() -> None:
 
 
 main.add_command(serve)
+main.add_command(get)
+main.add_command(list_rows)
+main.add_command(insert)
+main.add_command(update)
+main.add_command(delete)
+main.add_command(query)
+main.add_command(watch)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)
