@@ -6,7 +6,7 @@ holds up nobody.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import nsmallest
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -60,7 +60,7 @@ class Question(msgspec.Struct, frozen=True):
             elif better := [
                 one for one in found if len(best) <= self.limit or one[0] < best[-1][0]
             ]:
-                best = nsmallest(self.limit + 1, [*best, *better], key=lambda one: one[0])
+                best = sorted([*best, *better], key=itemgetter(0))[: self.limit + 1]
             yield None
         if groups is None:
             yield self._page(best)
