@@ -49,7 +49,7 @@ def test_a_row_is_added_shown_changed_and_taken_away(run: Run, lines: Any, env: 
     assert row["member_code"].startswith("GYM")
     assert lines("get", "gym_member", "m-1") == [row]
     (changed,) = lines("update", "gym_member", "m-1", '{"status": "suspended"}')
-    assert changed == {**row, "status": "suspended"}
+    assert changed == {**row, "status": "suspended", "updated_at": changed["updated_at"]}
     where = '{"and": [["status", "=", "suspended"], ["id", "prefix", "m-"]]}'
     assert lines("list", "gym_member", "--where", where) == [changed]
     assert lines("delete", "gym_member", "m-1") == []

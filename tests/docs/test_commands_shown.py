@@ -36,12 +36,25 @@ def test_every_command_can_be_typed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").touch()
     (tmp_path / "backups").mkdir()
+    for name, value in re.findall(r"^export (\w+)=(\S+)$", document.text, re.MULTILINE):
+        monkeypatch.setenv(name, value)
     for line in shown(document.text):
         if "/" in line and line.split()[1] == "restore":
             (tmp_path / line.split()[2]).touch()
-        words = shlex.split(line)[1:]
-        if is_whole(words):
-            parse(main, words)
+        for words in piped(line):
+            if is_whole(words):
+                parse(main, words)
+
+
+def piped(line: str) -> list[list[str]]:
+    """Return the words of each of our commands in *line*, which may hand on to the next."""
+    commands: list[list[str]] = [[]]
+    for word in shlex.split(line):
+        if word == "|":
+            commands.append([])
+        else:
+            commands[-1].append(word)
+    return [words[1:] for words in commands if words[0] == "mishkah-trio"]
 
 
 def is_whole(words: list[str]) -> bool:
