@@ -323,9 +323,9 @@ class Connection:
         self._database = database
         self._patience = patience
         self._linger = linger
-        self._manager = trio.open_nursery()
 
     async def __aenter__(self) -> Database:
+        self._manager = trio.open_nursery()
         self._nursery = await self._manager.__aenter__()
         self._nursery.start_soon(self._database.link.run)
         try:
@@ -349,5 +349,5 @@ class Connection:
 
     async def _end(self) -> None:
         self._database.close()
-        self._nursery.cancel_scope.cancel()
+        self._database.link.stop()
         await self._manager.__aexit__(None, None, None)

@@ -271,8 +271,7 @@ class Machine:
         if errand is None or not isinstance(answer, Ack):
             return
         self._restore(errand.command, answer)
-        cursor = self.replica.cursor
-        if self._level or (cursor is not None and answer.seq <= cursor.seq):
+        if self._level:
             self._move([errand.ref], None)
         else:
             self._unreached[errand.ref] = answer.seq
