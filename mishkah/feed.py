@@ -86,7 +86,7 @@ class Outbox:
 
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
-    *subscriptions* views are shown to it.
+    *subscriptions* views are shown to it; `several` is true where they may be of several stores.
     """
 
     def __init__(self, limit: int = LIMIT, subscriptions: int = 64) -> None:
@@ -95,6 +95,7 @@ class Outbox:
         self.gone = False
         self.dismissed = False
         self.arabic = False
+        self.several = False
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
