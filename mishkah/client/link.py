@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import trio
 from trio_websocket import (
     ConnectionClosed,
+    ConnectionRejected,
     HandshakeError,
     WebSocketConnection,
     wrap_client_stream,
@@ -105,7 +106,7 @@ class Link:
             except* Refusal:
                 pass  # it is the machine's `failure` now
             except* LOST as group:
-                self.lost = _first(group)
+                self.lost = _plainly(_first(group))
             self.attempts += 1
             self._machine.cut()
             self._moved()
@@ -196,6 +197,14 @@ class Link:
             while outgoing:
                 await ws.send_message(outgoing.popleft())
             await self._outgoing.park()
+
+
+def _plainly(error: BaseException) -> BaseException:
+    """Return *error* with words in place of numbers, where the server turned us away."""
+    if isinstance(error, ConnectionRejected):
+        said = (error.body or b"").decode(errors="replace").strip()
+        return Lost(f"the server turned us away: {error.status_code} {said}".strip())
+    return error
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -238,6 +238,14 @@ async def test_a_server_that_is_not_there_is_said_to_be(
         assert 0.5 * min(0.25 * 2**n, 30) <= wait <= min(0.25 * 2**n, 30)
 
 
+async def test_a_server_that_turns_us_away_is_quoted(
+    house: TestHouse, autojump_clock: object
+) -> None:
+    with pytest.raises(Unreachable, match="turned us away: 403 This server does not answer"):
+        async with connect("ws://elsewhere", "shop", dial=house.dial):
+            raise AssertionError("it opened")
+
+
 @pytest.mark.parametrize("url", ["http://localhost", "localhost:8080", "ws://", "ws://[::1"])
 def test_a_url_that_is_none_is_said_to_be(url: str) -> None:
     with pytest.raises(ValueError):

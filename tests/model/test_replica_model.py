@@ -59,7 +59,7 @@ class Client(RuleBasedStateMachine):
         self.server = SmallServer(above)
         asked = Subscribe(branch="b", module="m", where=where)
         self.machine = Machine(asked, "me", iter(f"r{n}" for n in range(10**6)))
-        self.machine.watched["item"] += 1
+        self.machine.screen.watched["item"] += 1
         self.connected = self.level = False
         self.mine: list[Mine] = []
         self.mirror: Rows = {}
@@ -150,14 +150,14 @@ class Client(RuleBasedStateMachine):
 
     @invariant()
     def what_is_shown_is_right(self) -> None:
-        shown = {row["id"]: row for row in self.machine.rows("item")}
+        shown = {row["id"]: row for row in self.machine.screen.rows("item")}
         assert shown == self.expected()
-        for change in self.machine.changes:
+        for change in self.machine.screen.changes:
             assert self.mirror.get(change.id) == change.old
             self.mirror.pop(change.id, None)
             if change.new is not None:
                 self.mirror[change.id] = change.new
-        self.machine.changes.clear()
+        self.machine.screen.changes.clear()
         assert self.mirror == shown, "the changes tell the same"
 
     def expected(self) -> Rows:
@@ -197,7 +197,7 @@ class Client(RuleBasedStateMachine):
             self.server.write({"type": "INSERT", "data": {"id": "end", "qty": 1}}, "someone")
         assert self.machine.outbox.writes == 0
         rows = self.server.view(self.server.epoch, self.server.seq)
-        assert {row["id"]: row for row in self.machine.rows("item")} == rows
+        assert {row["id"]: row for row in self.machine.screen.rows("item")} == rows
         assert set(self.server.times.values()) <= {1}
 
 

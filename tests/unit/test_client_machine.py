@@ -53,7 +53,7 @@ class Pair:
         self.say("DELTA", epoch=epoch, seq=seq, prev=prev, data=body, **more)
 
     def ids(self) -> list[str]:
-        return [row["id"] for row in self.machine.rows("item")]
+        return [row["id"] for row in self.machine.screen.rows("item")]
 
 
 def insert(identifier: str, **more: Any) -> Insert:
@@ -101,7 +101,7 @@ def test_old_deltas_are_passed_over() -> None:
     pair.delta(2, 1, "a", data={"operation": "UPDATE", "changes": {"n": 2}})
     pair.delta(3, 2, "a", data={"operation": "UPDATE", "changes": {"n": 3}})
     pair.delta(2, 1, "a", data={"operation": "UPDATE", "changes": {"n": 2}})
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 3}
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 3}
     assert pair.sent() == []
 
 
@@ -128,13 +128,13 @@ def test_an_ack_between_resync_and_synced_leaves_the_write_on_top() -> None:
     pair.say("RESYNC", reason="slow")
     pair.say("ACK", ref=sent["ref"], seq=3, rows=[{"id": "a", "n": 2}])
     assert pair.machine.outbox.writes == 0
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 2}
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 2}
     pair.delta(2, 1, "b")
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 2}
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 2}
     pair.delta(3, 2, "a", data={"operation": "UPDATE", "changes": {"n": 2}})
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 2}, "not added twice"
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 2}, "not added twice"
     pair.say("SYNCED", epoch="e", seq=3)
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 2}
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 2}
 
 
 def test_synced_takes_away_what_the_view_does_not_show() -> None:
@@ -166,10 +166,10 @@ def test_another_history_takes_away_what_was_acknowledged_in_the_old_one() -> No
 
 def test_a_row_that_leaves_the_view_is_told_as_left() -> None:
     pair = Pair(where=["n", ">", 0]).begin({"id": "a", "n": 1}, {"id": "b", "n": 1})
-    pair.machine.watched["item"] += 1
+    pair.machine.screen.watched["item"] += 1
     pair.delta(2, 1, "a", data={"operation": "DELETE", "changes": {}, "reason": "left"})
     pair.delta(3, 2, "b", data={"operation": "DELETE", "changes": {}})
-    told = [(change.operation, change.id, change.left) for change in pair.machine.changes]
+    told = [(change.operation, change.id, change.left) for change in pair.machine.screen.changes]
     assert told == [("DELETE", "a", True), ("DELETE", "b", False)]
 
 
@@ -188,7 +188,7 @@ def test_a_refusal_has_all_that_the_server_said_and_the_row_goes_back() -> None:
     assert isinstance(errand.answer, Refusal)
     assert (errand.answer.code, errand.answer.path, errand.answer.text) == ("CONFLICT", "/n", text)
     assert errand.answer.current == {"id": "a", "n": 2}
-    assert pair.machine.row("item", "a") == {"id": "a", "n": 2, "m": 6}, "rebased"
+    assert pair.machine.screen.row("item", "a") == {"id": "a", "n": 2, "m": 6}, "rebased"
 
 
 @pytest.mark.parametrize("code", ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"])
@@ -220,6 +220,7 @@ def test_a_write_that_no_server_takes_is_refused_here() -> None:
     (errand,) = pair.machine.settled
     assert isinstance(errand.answer, Refusal)
     assert (errand.answer.code, pair.sent()) == ("TOO_LARGE", [])
+    assert pair.ids() == [], "it leaves nothing behind"
     with pytest.raises(Refusal, match="BAD_MESSAGE"):
         pair.machine.write(Update(table="item", id="a"))
     for value in (float("nan"), Decimal("NaN")):
@@ -242,6 +243,24 @@ def test_an_outbox_that_is_full_takes_nothing_more_and_loses_nothing() -> None:
     assert pair.machine.outbox.writes == MAX_PENDING
 
 
+def test_what_turns_out_to_be_too_large_is_refused_and_the_rest_is_sent() -> None:
+    pair = Pair().begin()
+    pair.sent()
+    pair.machine.cut()
+    pair.machine.write(insert("big", text="x" * 2000))
+    pair.machine.write(insert("small"))
+    assert pair.ids() == ["big", "small"]
+    assert [message["type"] for message in pair.greet()] == ["INSERT", "SUBSCRIBE"]
+    assert pair.ids() == ["small"]
+
+
+def test_a_row_without_its_key_ends_the_connection_and_no_more() -> None:
+    pair = Pair()
+    pair.subscribed(pair.greet()[-1]["ref"])
+    with pytest.raises(Lost):
+        pair.say("SNAPSHOT", epoch="e", seq=1, data={"item": [{"code": "a"}]})
+
+
 def test_unknown_messages_and_fields_are_passed_over_and_nonsense_ends_the_connection() -> None:
     pair = Pair().begin()
     pair.say("NOTICE", words=["new"])
@@ -255,10 +274,10 @@ def test_numbers_are_exact_and_decimals_stay_decimals() -> None:
     row = {"id": "a", "n": 1, "price": 2, "weight": 0.1}
     pair = Pair().begin(row, decimals={"item": ["price", "weight"]})
     pair.machine.write(Update(table="item", id="a", add={"price": Decimal("0.5"), "weight": 0.2}))
-    shown = pair.machine.row("item", "a")
+    shown = pair.machine.screen.row("item", "a")
     assert shown == {"id": "a", "n": 1, "price": Decimal("2.5"), "weight": Decimal("0.3")}
     pair.machine.write(Update(table="item", id="a", add={"price": Decimal("0.5")}))
-    shown = pair.machine.row("item", "a")
+    shown = pair.machine.screen.row("item", "a")
     assert shown is not None
     assert isinstance(shown["price"], Decimal)
     assert shown["price"] == 3
@@ -269,11 +288,11 @@ def test_a_primary_key_may_have_any_name() -> None:
     pair = Pair()
     pair.subscribed(pair.greet()[-1]["ref"], keys={"item": "code"})
     pair.say("SNAPSHOT", epoch="e", seq=1, data={"item": [{"code": "a", "id": 7}]})
-    assert pair.machine.row("item", "a") == {"code": "a", "id": 7}
+    assert pair.machine.screen.row("item", "a") == {"code": "a", "id": 7}
     pair.machine.write(Insert(table="item", data={"code": "b"}))
-    assert pair.machine.row("item", "b") == {"code": "b"}
+    assert pair.machine.screen.row("item", "b") == {"code": "b"}
     pair.machine.write(Insert(table="item", data={}))
-    assert len(pair.machine.rows("item")) == 2, "only the server can name it"
+    assert len(pair.machine.screen.rows("item")) == 2, "only the server can name it"
 
 
 @pytest.mark.parametrize(
