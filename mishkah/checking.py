@@ -29,11 +29,11 @@ def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
     try:
         named = Catalog(data, Plugins()).named_modules
     except BadFile as bad:
-        raise BadFile(*_located(bad.findings, lambda name: text_of(data, {}, name))) from bad
+        raise BadFile(*located(bad.findings, lambda name: text_of(data, {}, name))) from bad
     return Catalog(data, collect(installed(), named, watchdog))
 
 
-def _located(findings: Iterable[Finding], text: Callable[[str], str | None]) -> Iterator[Finding]:
+def located(findings: Iterable[Finding], text: Callable[[str], str | None]) -> Iterator[Finding]:
     """Yield *findings*, each with its line where *text* knows its file."""
     findings = list(findings)
     paths: dict[str, dict[str, None]] = {}
@@ -64,7 +64,7 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
     if stores is None:
         findings += _unused_rules(catalog)
     found = dict.fromkeys([*findings, *notes])
-    return list(_located(found, catalog.text))
+    return list(located(found, catalog.text))
 
 
 def mistakes(findings: Iterable[Finding]) -> list[Finding]:

@@ -14,9 +14,10 @@ _MARKS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 @click.command()
 @data_option
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
-              help="The address that is served.")  # fmt: skip
+              show_envvar=True, help="The address that is served.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, envvar="MISHKAH_PORT",
-              type=click.IntRange(0, 65535), help="The port that is served.")  # fmt: skip
+              show_envvar=True, type=click.IntRange(0, 65535),
+              help="The port that is served.")  # fmt: skip
 @json_option
 def doctor(data: Path, host: str, port: int, as_json: bool) -> None:
     """Examine versions, disk, clock, port, plugins and installation; exit 1 on problems."""

@@ -51,15 +51,16 @@ def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ..
 @click.command()
 @data_option
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
-              help="The address to listen on.")  # fmt: skip
+              show_envvar=True, help="The address to listen on.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, envvar="MISHKAH_PORT",
-              type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")  # fmt: skip
+              show_envvar=True, type=click.IntRange(0, 65535),
+              help="The port; 0 takes a free one.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
 @click.option("--allow-origin", "origins", multiple=True, metavar="URL", callback=_origins,
               help="Let pages of this origin connect, such as https://shop.example.")  # fmt: skip
 @click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
-              type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
+              show_envvar=True, type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
               help="End the process when a plugin has not returned for so long.")  # fmt: skip
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", callback=_limits,
               envvar="MISHKAH_LIMIT", help="What one client may take, such as rate=50; see the "
@@ -134,7 +135,7 @@ def _announcement(house: House, settings: Settings, port: int) -> str:
 
 def _banner(house: House, settings: Settings, port: int) -> str:
     lines = ["", f"Mishkah serves {house.catalog.data}", ""]
-    width = max(len(str(store)) for store in house.keepers)
+    width = max((len(str(store)) for store in house.keepers), default=0)
     for store, keeper in house.keepers.items():
         note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"
         lines.append(f"  {store!s:<{width}}  {_url(settings, port, store)}{note}")

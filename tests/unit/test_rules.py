@@ -139,3 +139,17 @@ def test_all_rules_that_a_row_breaks_are_told_together() -> None:
     with pytest.raises(InvalidRow) as no:
         write(state, Insert(table="t", data={"id": "1", "a": "xx", "b": 1}))
     assert {(d.path, d.rule) for d in no.value.details} == {("/a", "maxLength"), ("/b", "min")}
+
+
+@pytest.mark.parametrize(
+    "rule", [{"min": "2030-01-01"}, {"max": "2020-01-01"}, {"enum": ["2020-01-01"]}]
+)
+def test_the_moment_obeys_the_rules_of_its_field(rule: dict[str, Any]) -> None:
+    field = {"type": "date", "default": "now", **rule}
+    with pytest.raises(InvalidRow) as no:
+        write(state_of(day=field), Insert(table="t", data={"id": "a"}))
+    assert [detail.path for detail in no.value.details] == ["/day"]
+    changed = state_of(day={"type": "date", "onUpdate": "now", **rule}, n={"type": "integer"})
+    write(changed, Insert(table="t", data={"id": "a"}))
+    with pytest.raises(InvalidRow):
+        write(changed, Update(table="t", id="a", changes={"n": 1}))
