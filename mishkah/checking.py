@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from mishkah.catalog import SEQUENCES, Catalog, text_of
+from mishkah.clock import wall_clock
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
 from mishkah.core.seeding import Seeded
@@ -57,7 +57,7 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
         except BadFile as bad:
             findings += bad.findings
         else:
-            seeded = Seeded(recipe.rules, datetime.now(UTC))
+            seeded = Seeded(recipe.rules, wall_clock())
             recipe.fill(seeded)
             findings += seeded.findings
             notes += recipe.notes

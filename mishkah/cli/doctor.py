@@ -1,12 +1,12 @@
 """`mishkah-trio doctor`: what may be wrong with the machine or the installation, and what to do."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import rich_click as click
 
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, printable
+from mishkah.clock import wall_clock
 
 _MARKS = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
 
@@ -23,7 +23,7 @@ def doctor(data: Path, host: str, port: int, as_json: bool) -> None:
     """Examine versions, disk, clock, port, plugins and installation; exit 1 on problems."""
     from mishkah.doctor import PROBLEM, examine
 
-    lines = list(examine(existing(data), host, port, datetime.now(UTC)))
+    lines = list(examine(existing(data), host, port, wall_clock()))
     if as_json:
         click.echo(msgspec.json.encode(lines).decode())
     else:

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from mishkah.catalog import Catalog
 from mishkah.checking import located
 from mishkah.cli.common import FINDINGS, data_option, json_option, tell
 from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.clock import wall_clock
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
@@ -58,7 +58,7 @@ def export(
             raise LookupError(f"There is no table {unknown[0]}.")
         if form == "csv" and len(tables) != 1:
             raise LookupError("csv is one table: name it with --table.")
-        at = stamp(datetime.now(UTC))
+        at = stamp(wall_clock())
         meta = {"branchId": branch, "moduleId": module, "generatedAt": at}
         pieces = {
             "seeds": lambda: exchange.as_seeds(state, tables, meta),
@@ -118,7 +118,7 @@ def import_(
             locked(catalog.data),
             closing(StoreFile(catalog.store_path(store), rules.schema)) as kept,
         ):
-            filling = Seeded(rules, datetime.now(UTC), kept.load())
+            filling = Seeded(rules, wall_clock(), kept.load())
             content = file.read_bytes()
             try:
                 _fill(filling, file, content, table, partial)

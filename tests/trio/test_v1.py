@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from support.talking import SHOP, insert, subscribe, until_synced
+from support.talking import SHOP, beside, insert, subscribe, until_synced
 from trio.testing import MockClock
 
 from mishkah import showing
@@ -232,12 +232,7 @@ async def test_a_slow_client_is_resynced_from_the_log(
         insert("l", 0),
     ]
     client = late(hello, capacity=3000)
-    async with (
-        open_test_house(data, limits=Limits(outbox=20_000)) as house,
-        house.v1("a") as till,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(house.house.serve, client)
+    async with beside(client, data, Limits(outbox=20_000)) as (_, till):
         for n in range(500):
             await till.ask(insert(f"i{n}", n, name="x" * 100))
         client.reads.set()
@@ -245,7 +240,6 @@ async def test_a_slow_client_is_resynced_from_the_log(
         await till.ask(insert("end", "end"))
         await trio.sleep(1)
         messages = client.messages()
-        nursery.cancel_scope.cancel()
     kinds = [message["type"] for message in messages]
     assert kinds[:2] == ["WELCOME", "SUBSCRIBED"]
     assert kinds.count("ACK") == kinds.count("RESYNC") == 1

@@ -35,6 +35,7 @@ def write(state: State, command: Any, at: datetime = NOON, *, importing: bool = 
         ({"type": "text", "maxLength": 3}, "قهو", "قهوة", "maxLength"),
         ({"type": "text", "pattern": "^[A-Z]{2}$"}, "EG", "eg", "pattern"),
         ({"type": "text", "pattern": "b"}, "abc", "ac", "pattern"),
+        ({"type": "text", "pattern": "a"}, "a" * 1000, "a" * 1001, "pattern"),
         ({"type": "text", "pattern": "^[0-9]+$"}, "12", "12\n", "pattern"),
         ({"type": "text", "pattern": r"^\d+$"}, "12", "١٢", "pattern"),
         ({"type": "text", "pattern": r"^[$][]$^]\$$"}, "$$$", "$$\n", "pattern"),
