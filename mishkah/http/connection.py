@@ -81,8 +81,9 @@ class Connection:
         head = read_head(self._h11, data)
         if head.brings:
             self._body = _Body(int(head.headers.get("content-length", 0)))
-            self._h11.receive_data(bytes(self._received))
-            self._received.clear()
+            if self._received:  # nothing would be the client's end
+                self._h11.receive_data(bytes(self._received))
+                self._received.clear()
         else:
             self._body = _Body(0, whole=isinstance(next_event(self._h11), h11.EndOfMessage))
         return head
