@@ -16,6 +16,7 @@ from mishkah.core.state import State
 from mishkah.core.values import stamp
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
+from mishkah.reader import Reader
 from mishkah.requests import Ask, Join, Leave, Look, Part, Request, ref_of, waiting
 from mishkah.store import Store
 
@@ -38,6 +39,7 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
+    While it is serving, `reader` reads what is committed.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class Keeper:
         self.recipe = recipe
         self.status = "opening"
         self.settled = trio.Event()
+        self.reader: Reader | None = None
+        self.clock = clock
         self._open_journal = open_journal
         self._inbox = inbox
-        self._clock = clock
 
     async def run(self) -> None:
         """Serve until every sender of the inbox has hung up."""
@@ -94,7 +97,8 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self._clock)
+            store = Store(self.recipe.id, rules, state, journal, self.clock)
+            self.reader = journal.reader
             self._became("serving")
             batch: list[Request] = []
             try:
@@ -105,10 +109,12 @@ class Keeper:
                 asked = [r.outbox for r in batch if isinstance(r, Ask)]
                 _send_away([*store.outboxes, *asked])
                 raise
+            finally:
+                self.reader = None
 
     async def _fill(self, journal: Journal, empty: State) -> State:
         """Load seeds and events into a new store: all of them, as one append, or none."""
-        seeded = Seeded(self.recipe.rules, self._clock())
+        seeded = Seeded(self.recipe.rules, self.clock())
         self.recipe.fill(seeded)
         if seeded.findings:
             raise BadSeeds(seeded.findings)
@@ -125,7 +131,7 @@ class Keeper:
             taken = adopted(state, sequences)
             if not taken:
                 return
-            commit = Commit(seq=state.seq + 1, at=stamp(self._clock()), changes=(), counters=taken)
+            commit = Commit(seq=state.seq + 1, at=stamp(self.clock()), changes=(), counters=taken)
             await journal.append([commit])
         except (PluginFailed, JournalFull) as error:
             log.warning("store %s: counters stay behind the rows: %r", self.recipe.id, error)

@@ -18,13 +18,18 @@ TURNS = 3
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command: its size on the wire, the how-manyth of its session it is, and who asks."""
+    """A command: its size on the wire, the how-manyth of its session it is, and who asks.
+
+    One that is *exact* is refused where its row was changed after its base at all, by anybody, in
+    any field (If-Match of RFC 9110, 13.1.1); others merge what does not clash.
+    """
 
     outbox: Outbox
     command: Write
     size: int
     number: int
     client: str | None = None
+    exact: bool = False
 
     @property
     def key(self) -> NameKey | None:

@@ -57,6 +57,8 @@ async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
     known = command.epoch in (None, journal.epoch) and 0 <= command.base <= state.seq
     if not known:  # another history: nothing can be told, so every row is a newer one
         return Seen(-1, dict.fromkeys(keys))
+    if ask.exact:
+        return Seen(command.base, dict.fromkeys(keys))
     last = {
         key: record.seq
         for key in keys

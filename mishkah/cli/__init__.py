@@ -11,6 +11,7 @@ from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
 from mishkah.cli.inspect import branches, modules, plugins
 from mishkah.cli.new import new
+from mishkah.cli.openapi import openapi
 from mishkah.cli.rows import delete, get, insert, list_rows, query, update
 from mishkah.cli.schemas import schema
 from mishkah.cli.sequences import sequence
@@ -68,6 +69,7 @@ main.add_command(branches)
 main.add_command(modules)
 main.add_command(plugins)
 main.add_command(schema)
+main.add_command(openapi)
 main.add_command(sequence)
 main.add_command(doctor)
 main.add_command(config)

@@ -63,7 +63,7 @@ class Question(msgspec.Struct, frozen=True):
                 best = sorted([*best, *better], key=itemgetter(0))[: self.limit + 1]
             yield None
         if groups is None:
-            yield self._page(best)
+            yield self.page((row, line) for _, row, line in best)
             return
         lines: list[bytes] = []
         for line in groups.rows():
@@ -88,18 +88,23 @@ class Question(msgspec.Struct, frozen=True):
             for value, (_, down) in zip(values, self.order, strict=True)
         )
 
-    def _page(self, best: Sequence[tuple[Any, Row, bytes]]) -> "Page":
+    def page(self, found: Iterable[tuple[Row, bytes]]) -> "Page":
+        """Return the page that begins with *found*: rows of the answer, in order, and their JSON.
+
+        One more than the limit is looked at, to tell whether there is a next page.
+        """
         lines: list[bytes] = []
         room = MAX_PAGE
-        for _, row, line in best[: self.limit]:
+        last: Row = {}
+        for row, line in found:
             if self.fields is not None:
                 line = self.table.encode({name: row[name] for name in self.fields})
             room -= len(line)
-            if lines and room < 0:
-                break
+            if len(lines) == self.limit or (lines and room < 0):
+                return Page(lines, self._cursor(last))
             lines.append(line)
-        more = len(best) > len(lines)
-        return Page(lines, self._cursor(best[len(lines) - 1][1]) if more else None)
+            last = row
+        return Page(lines, None)
 
     def _cursor(self, row: Row) -> str:
         place = [[list(one) for one in self.order], [row[field] for field, _ in self.order]]

@@ -72,7 +72,8 @@ class Seen(msgspec.Struct, frozen=True):
         rivals = self.rivals.get((table.name, identifier), frozenset())
         set_here = table.fields if changes is None else changes
         clash = sorted(set_here) if rivals is None else sorted(rivals.intersection(set_here))
-        if clash:
-            paths = [pointer(*at, "id")] if changes is None else [pointer(*at, n) for n in clash]
+        if clash or rivals is None:
+            whole = changes is None or not clash
+            paths = [pointer(*at, "id")] if whole else [pointer(*at, n) for n in clash]
             details = tuple(Detail(path, "base", Conflict.text) for path in paths)
             raise Conflict(details, table.encode(row))

@@ -11,6 +11,7 @@ from mishkah.core.ids import StoreId
 from mishkah.http import health
 from mishkah.http.gateway import Application
 from mishkah.keeper import Keeper
+from mishkah.rest import routes as rest
 from mishkah.talk import Room
 
 
@@ -30,4 +31,4 @@ class Premises(Protocol):
 
 def make_site(house: Premises) -> Application:
     """Return the application that serves *house*."""
-    return Starlette(routes=[*health.routes(house.keepers)])
+    return Starlette(routes=[*health.routes(house.keepers), *rest.routes(house)])
