@@ -17,7 +17,7 @@ from mishkah.core.values import stamp
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
 from mishkah.reader import Reader
-from mishkah.requests import Ask, Leave, Request, Told, waiting
+from mishkah.requests import Ask, Join, Leave, Look, Part, Request, ref_of, waiting
 from mishkah.store import Store
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class Keeper:
                     return
                 except (JournalDamaged, BadSeeds) as error:
                     self._failed("can't be served: %s", error)
-                    await self._turn_away(INTERNAL_ERROR, "this store has failed")
+                    await self._turn_away(INTERNAL_ERROR, "this store has failed", for_good=True)
                     return
                 except (JournalFailed, JournalFull) as error:
                     self._failed("will be opened again: %s", error)
@@ -138,18 +138,25 @@ class Keeper:
         else:
             state.apply(commit)
 
-    async def _turn_away(self, code: int, reason: str) -> None:
-        """Answer everyone who comes that the store is down."""
+    async def _turn_away(self, code: int, reason: str, *, for_good: bool = False) -> None:
+        """Answer everyone who comes that the store is down, and let them come back.
+
+        Where it is down *for_good*, a socket that may have other stores keeps them.
+        """
         async for request in self._inbox:
             outbox = request.outbox
             if isinstance(request, Leave):
                 outbox.depart()
                 continue
-            if not outbox.dismissed:
-                ref = request.command.ref if isinstance(request, Ask) else None
-                ref = request.ref if isinstance(request, Told) else ref
-                outbox.refuse(StoreFailed(), ref)
+            if outbox.dismissed or isinstance(request, Part):
+                continue
+            outbox.refuse(StoreFailed(), ref_of(request))
+            if not (for_good and outbox.several):
                 outbox.dismiss(code, reason)
+            elif isinstance(request, Join):
+                outbox.forget(request.listener)
+            elif isinstance(request, Ask | Look):
+                outbox.answered(request.size)
 
 
 def _send_away(outboxes: Sequence[Outbox]) -> None:

@@ -6,7 +6,7 @@ holds up nobody.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator, Sequence
-from heapq import nsmallest
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_PAGE = 4 * 2**20
 """Bytes of rows in one answer, unless a single row has more; a page may end before its limit."""
-SLICE = 200
+SLICE = 100
 """Rows that are looked at in one go."""
 
 Order = tuple[tuple[str, bool], ...]
@@ -57,8 +57,10 @@ class Question(msgspec.Struct, frozen=True):
             if groups is not None:
                 for _, row, _ in found:
                     groups.add(row)
-            else:
-                best = nsmallest(self.limit + 1, [*best, *found], key=lambda one: one[0])
+            elif better := [
+                one for one in found if len(best) <= self.limit or one[0] < best[-1][0]
+            ]:
+                best = sorted([*best, *better], key=itemgetter(0))[: self.limit + 1]
             yield None
         if groups is None:
             yield self.page((row, line) for _, row, line in best)
