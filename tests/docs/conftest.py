@@ -1,6 +1,7 @@
 """What the documents hold: their code blocks, each with its language and the line before it."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +53,12 @@ PAGES = tuple(sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"
 @pytest.fixture(params=(*READMES, *PAGES, "CONTRIBUTING.md", "CHANGELOG.md"))
 def document(request: pytest.FixtureRequest) -> Document:
     return Document(request.param)
+
+
+@pytest.fixture
+def document_of() -> Callable[[str], Document]:
+    """Return the function that reads a document by its path."""
+    return Document
 
 
 @pytest.fixture

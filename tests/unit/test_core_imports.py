@@ -95,6 +95,8 @@ FORBIDDEN = {
     "journal": ["store", "session", "http", "sqlite", "feed", "catalog"],
     "sqlite.": ["store", "session", "http", "feed", "catalog", "house", "keeper", "plugins"],
     "http.": ["store", "session", "sqlite", "journal", "catalog", "house", "keeper", "core.state"],
+    "rest.": ["store", "session", "sqlite", "house", "app", "cli", "core.state", "core.draft"],
+    "reader": ["store", "session", "http", "sqlite", "feed", "catalog", "journal"],
     "keeper": ["session", "http", "sqlite", "house", "catalog", "plugins"],
     "client.": ["store", "session", "talk", "feed", "showing", "journal", "sqlite", "http",
                 "catalog", "house", "keeper", "plugins", "testing", "core.state", "core.draft",

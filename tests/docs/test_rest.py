@@ -1,0 +1,54 @@
+"""The page on REST: its transcripts, played again, and its lists, held against the code."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+from support.http_blocks import compared, play, read_exchange, written
+from support.sample import sample_plugins
+from support.server import SAMPLE
+
+from mishkah.http.site import make_site
+from mishkah.rest.problems import STATUS
+from mishkah.rest.routes import ADDRESSES, MODULE
+from mishkah.testing import open_test_house
+
+EPOCH = "memory"
+
+
+@pytest.fixture
+def page(document_of: Any) -> Any:
+    return document_of("docs/rest.md")
+
+
+async def test_the_transcripts_play_as_they_are_written(page: Any) -> None:
+    blocks = page.code("http")
+    assert len(blocks) > 15
+    async with open_test_house(SAMPLE, plugins=sample_plugins()) as house:
+        site: Any = make_site(house.house)
+        transport = httpx.ASGITransport(site)
+        async with httpx.AsyncClient(transport=transport, base_url=URL, headers=PLAIN) as client:
+            for block in blocks:
+                asked = read_exchange(block)
+                answer = written(await play(client, asked, EPOCH), EPOCH)
+                assert compared(answer) == compared(asked.answer), block
+
+
+URL = "http://localhost/api/v1"
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+def test_every_address_method_and_parameter_is_documented(page: Any) -> None:
+    for path, methods in ADDRESSES.items():
+        for method, (_, names) in methods.items():
+            shown = path.replace(MODULE, "{m}").replace(":any", "")
+            (line,) = re.findall(rf"^\| `{method} {re.escape(shown)}` \|(.*?)\|", page.text, re.M)
+            assert re.findall(r"`(\w+)`", line) == list(names)
+
+
+def test_every_status_is_documented_with_its_codes(page: Any) -> None:
+    rows = dict(re.findall(r"^\| (\d{3}) \| (.*) \|$", page.text, re.MULTILINE))
+    unused = {"FORBIDDEN", "UNKNOWN_ACTION", "UNSUPPORTED_VERSION"}  # there is nothing to be so
+    for code, status in STATUS.items():
+        assert code in unused or code in rows[str(status)], code
