@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support.sample import sample_plugins
+from support.server import SAMPLE
 
 from mishkah.http.site import make_site
 from mishkah.journal import MemoryJournals, OpenJournal
@@ -56,4 +58,11 @@ def serve(data: Path, journals: OpenJournal) -> Serve:
 @pytest.fixture
 async def api(serve: Serve) -> AsyncIterator[Api]:
     async with serve() as api:
+        yield api
+
+
+@pytest.fixture
+async def sample() -> AsyncIterator[Api]:
+    """A client of the sample installation, in memory."""
+    async with open_test_house(SAMPLE, plugins=sample_plugins()) as house, Api(house) as api:
         yield api
