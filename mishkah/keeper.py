@@ -18,6 +18,7 @@ from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
 from mishkah.requests import Ask, Leave, Request, Told, waiting
 from mishkah.store import Store
+from mishkah.tally import StoreTally
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
+    `store` is there while it is served.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class Keeper:
         self.recipe = recipe
         self.status = "opening"
         self.settled = trio.Event()
+        self.store: Store | None = None
+        self.tally = StoreTally()
         self._open_journal = open_journal
         self._inbox = inbox
         self._clock = clock
@@ -72,6 +76,7 @@ class Keeper:
                 except Exception:  # the border of one store: the others go on
                     log.exception("store %s stopped; it will be opened again", self.recipe.id)
                     self._became("failed")
+                self.tally.restarts += 1
                 if trio.current_time() - began > LONGEST_DELAY:
                     delay = FIRST_DELAY
                 with trio.move_on_after(delay):
@@ -94,7 +99,8 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self._clock)
+            store = Store(self.recipe.id, rules, state, journal, self._clock, self.tally)
+            self.store = store
             self._became("serving")
             batch: list[Request] = []
             try:
@@ -105,6 +111,8 @@ class Keeper:
                 asked = [r.outbox for r in batch if isinstance(r, Ask)]
                 _send_away([*store.outboxes, *asked])
                 raise
+            finally:
+                self.store = None
 
     async def _fill(self, journal: Journal, empty: State) -> State:
         """Load seeds and events into a new store: all of them, as one append, or none."""
