@@ -103,6 +103,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 doors.start_soon(_stop_at, signals, doors.cancel_scope)
                 await house.open_listed()
                 doors.start_soon(house.listen, listeners)
+                doors.start_soon(house.watch_lag)
                 ready(house, _port_of(listeners[0]))
         _ignore_stops()  # the receiver has given the signals their old meaning back
 

@@ -1,18 +1,24 @@
 """What is answered to plain requests: one ASGI application on Starlette, put together of parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Protocol
 
 import trio
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
-from mishkah.http import health
+from mishkah.feed import Outbox
+from mishkah.http import health, landing, metrics
+from mishkah.http.files import Files
 from mishkah.http.gateway import Application
+from mishkah.http.headers import Headed
+from mishkah.http.packaged import Packaged
 from mishkah.keeper import Keeper
 from mishkah.rest import routes as rest
 from mishkah.talk import Room
+from mishkah.tally import Tally
 
 
 class Premises(Protocol):
@@ -24,6 +30,10 @@ class Premises(Protocol):
     def keepers(self) -> Mapping[StoreId, Keeper]: ...
     @property
     def stopping(self) -> trio.Event: ...
+    @property
+    def tally(self) -> Tally: ...
+    @property
+    def outboxes(self) -> Set[Outbox]: ...
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
@@ -31,4 +41,15 @@ class Premises(Protocol):
 
 def make_site(house: Premises) -> Application:
     """Return the application that serves *house*."""
-    return Starlette(routes=[*health.routes(house.keepers), *rest.routes(house)])
+    files, packaged = Files(house.catalog.data), Packaged()
+    app = Starlette(
+        routes=[
+            *health.routes(house),
+            *metrics.routes(house),
+            *rest.routes(house),
+            *packaged.routes(),
+            *landing.routes(house, files, packaged),
+            Mount("/", files),  # last: it takes whatever path nobody else has
+        ]
+    )
+    return metrics.Counting(Headed(app), house.tally)
