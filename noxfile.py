@@ -9,7 +9,13 @@ import nox
 
 ROOT = Path(__file__).parent
 PROJECTS = (".", "plugins/pos", "plugins/gym")
-TEST_TOOLS = ("pytest>=8.3", "pytest-trio>=0.8", "hypothesis>=6.120", "websockets>=14")
+TEST_TOOLS = (
+    "pytest>=8.3",
+    "pytest-trio>=0.8",
+    "hypothesis>=6.120",
+    "websockets>=14",
+    "trustme>=1.2",
+)
 
 nox.options.sessions = ["tests", "lint", "types", "docs", "wheels"]
 nox.options.error_on_missing_interpreters = True
