@@ -6,6 +6,8 @@ read differently (RFC 9112, 11.2) has one response, and nothing of what stands b
 
 import json
 import logging
+import socket
+import struct
 from ipaddress import ip_network
 from typing import Any
 
@@ -91,6 +93,11 @@ SERVED = {
         chunked("800\r\n" + "x" * 2048 + "\r\n" + "900\r\n" + "x" * 2304 + "\r\n0\r\n\r\n") + NEXT,
         [(413, b"A body has at most 4096 bytes.\n")],
     ),
+    "large chunks nobody reads": (
+        chunked("1800\r\n" + "x" * 6144 + "\r\n0\r\n\r\n", "/hello") + NEXT,
+        [HELLO],
+    ),
+    "broken chunks nobody reads": (chunked("xyz\r\n\r\n", "/hello") + NEXT, [HELLO]),
     "a large body nobody reads": (
         post("x" * 5000, "Content-Length: 5000", path="/hello") + NEXT,
         [HELLO],
@@ -362,3 +369,22 @@ async def test_a_path_is_decoded_and_kept_as_it_came(at_door: Any) -> None:
         told = json.loads(await raw.ask("/%77ho?a=%20"))
     assert (told["path"], told["raw_path"]) == ("/who", "/%77ho")
     assert told["server"] == ["localhost", None]
+
+
+async def test_a_client_that_vanishes_in_its_response_is_told_to_the_app_alone(
+    at_door: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Answers()
+    async with at_door(app) as knock:
+        async with knock() as raw:
+            await raw.stream.send_all(get("/big").encode())
+            assert await raw.stream.receive_some(100)
+            linger = struct.pack("ii", 1, 0)  # a reset in place of the end
+            raw.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with trio.fail_after(5):
+            while not app.told:
+                await wait_all_tasks_blocked(0.01)
+        async with knock() as raw:
+            assert await raw.ask("/hello") == b"hello"
+    assert app.told == ["the big one was not taken"]
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
