@@ -83,7 +83,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build the three wheels, install them away from the checkout, serve and connect."""
+    """Build the three wheels, install them away from the checkout, serve, connect, and learn."""
     box = Path(session.create_tmp()).resolve()
     shutil.rmtree(box / "dist", ignore_errors=True)
     session.run("pip", "wheel", "-q", "--no-deps", "-w", str(box / "dist"), *PROJECTS)
@@ -91,3 +91,5 @@ def wheels(session: nox.Session) -> None:
     session.install("-q", *built, "websockets>=14")
     session.chdir(box)
     session.run("python", str(ROOT / "tests" / "serve_and_connect.py"), str(ROOT / "data"))
+    pages = [str(ROOT / "docs" / name) for name in ("tutorial.md", "tutorial.ar.md")]
+    session.run("python", str(ROOT / "tests" / "follow_tutorial.py"), *pages)

@@ -1,20 +1,52 @@
 """Serving on a port: sockets and signals around an open house."""
 
 import contextlib
+import errno
 import resource
 import signal
 import socket
+import ssl
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import msgspec
 import trio
 
 from mishkah.catalog import Catalog
 from mishkah.house import House, open_house
-from mishkah.http.guests import Guests, is_loopback
+from mishkah.http.guests import Guests, Network, is_loopback
 from mishkah.limits import Limits
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """Two files in PEM format: the certificate with those that sign it, and its private key."""
+
+    chain: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Return what TLS is served with, 1.2 or later. Raises CantServe."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.chain, self.key, password=_no_password)
+        except ssl.SSLError as error:
+            why = "the two do not belong together" if _mismatch(error) else "not in PEM format"
+            raise CantServe(f"can't serve TLS with {self.chain} and {self.key}: {why}") from error
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise CantServe(f"can't serve TLS with {self.chain} and {self.key}: {why}") from error
+        return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted; a server has nobody to ask")
+
+
+def _mismatch(error: ssl.SSLError) -> bool:
+    return error.reason == "KEY_VALUES_MISMATCH"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,20 +56,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8080
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    proxies: tuple[Network, ...] = ()
+    certificate: Certificate | None = None
     limits: Limits = Limits()
 
     @property
     def guests(self) -> Guests:
         own = socket.gethostname().lower()
         names = {name.lower() for name in self.hosts} | {own, f"{own}.local", self.host.lower()}
-        return Guests(frozenset(names), frozenset(self.origins))
+        return Guests(frozenset(names), frozenset(self.origins), self.proxies)
 
     @property
     def public(self) -> bool:
         return not is_loopback(self.host.lower())
 
 
+Listener = trio.abc.Listener[trio.abc.Stream]
+
 STOPS = (signal.SIGTERM, signal.SIGINT)
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread that commits waits for a busy loop at each of its steps. With Python's own 5 ms
+the writes of all waited a quarter of a second while many asked for sums over large tables."""
 
 Ready = Callable[[House, int], None]
 """Called once, when clients can connect, with the port."""
@@ -50,6 +90,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     """
     with locked(catalog.data):
         _raise_descriptor_limit()
+        sys.setswitchinterval(SWITCH_SECONDS)
         listeners = await _listen(settings)
         journals = SqliteJournals(catalog.store_path)
         with trio.open_signal_receiver(*STOPS) as signals:
@@ -63,7 +104,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 await house.open_listed()
                 doors.start_soon(house.listen, listeners)
                 doors.start_soon(house.watch_lag)
-                ready(house, listeners[0].socket.getsockname()[1])
+                ready(house, _port_of(listeners[0]))
         _ignore_stops()  # the receiver has given the signals their old meaning back
 
 
@@ -78,19 +119,52 @@ def _ignore_stops() -> None:
         signal.signal(stop, signal.SIG_IGN)
 
 
-async def _listen(settings: Settings) -> list[trio.SocketListener]:
+async def _listen(settings: Settings) -> list[Listener]:
+    """Listen on every address of the host, on one port. Raises CantServe."""
+    certificate = settings.certificate
+    tls = None if certificate is None else certificate.context()
+    names = ("127.0.0.1", "::1") if settings.host.lower() == "localhost" else (settings.host,)
+    found: list[trio.SocketListener] = []
     try:
-        found = await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=1024)
+        for name in names:
+            port = _port_of(found[0]) if found else settings.port
+            found += await _sockets(name, port, needed=not found)
     except (OSError, OverflowError, UnicodeError) as error:
+        for listener in found:
+            await listener.aclose()
         why = getattr(error, "strerror", None) or str(error)
         raise CantServe(
             f"can't listen on {settings.host}:{settings.port}: {why}; try another --port"
         ) from error
-    if settings.port == 0:  # a free port is another one for each address of the host
+    if tls is None:
+        return [*found]
+    return [trio.SSLListener(listener, tls, https_compatible=True) for listener in found]
+
+
+async def _sockets(host: str, port: int, *, needed: bool) -> list[trio.SocketListener]:
+    """Listen on *host*; on none where this machine has not such an address, unless it is *needed*.
+
+    On a free port it is one address alone, since another one has another port.
+    """
+    try:
+        found = await trio.open_tcp_listeners(port, host=host, backlog=1024)
+    except OSError as error:
+        if needed or error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+            raise
+        return []
+    if port == 0:
         for listener in found[1:]:
             await listener.aclose()
         return found[:1]
     return found
+
+
+def _port_of(listener: Listener) -> int:
+    if isinstance(listener, trio.SSLListener):
+        listener = listener.transport_listener
+    assert isinstance(listener, trio.SocketListener)
+    port: int = listener.socket.getsockname()[1]
+    return port
 
 
 def _raise_descriptor_limit() -> None:

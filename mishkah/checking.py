@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from mishkah.catalog import SEQUENCES, Catalog, text_of
+from mishkah.clock import wall_clock
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
 from mishkah.core.seeding import Seeded
@@ -29,11 +29,11 @@ def read_catalog(data: Path, watchdog: Watchdog) -> Catalog:
     try:
         named = Catalog(data, Plugins()).named_modules
     except BadFile as bad:
-        raise BadFile(*_located(bad.findings, lambda name: text_of(data, {}, name))) from bad
+        raise BadFile(*located(bad.findings, lambda name: text_of(data, {}, name))) from bad
     return Catalog(data, collect(installed(), named, watchdog))
 
 
-def _located(findings: Iterable[Finding], text: Callable[[str], str | None]) -> Iterator[Finding]:
+def located(findings: Iterable[Finding], text: Callable[[str], str | None]) -> Iterator[Finding]:
     """Yield *findings*, each with its line where *text* knows its file."""
     findings = list(findings)
     paths: dict[str, dict[str, None]] = {}
@@ -57,14 +57,14 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
         except BadFile as bad:
             findings += bad.findings
         else:
-            seeded = Seeded(recipe.rules, datetime.now(UTC))
+            seeded = Seeded(recipe.rules, wall_clock())
             recipe.fill(seeded)
             findings += seeded.findings
             notes += recipe.notes
     if stores is None:
         findings += _unused_rules(catalog)
     found = dict.fromkeys([*findings, *notes])
-    return list(_located(found, catalog.text))
+    return list(located(found, catalog.text))
 
 
 def mistakes(findings: Iterable[Finding]) -> list[Finding]:

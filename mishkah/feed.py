@@ -38,6 +38,8 @@ class Listener:
 
     It is *live* while its store puts every commit into the outbox. One that is not live reads what
     it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
+    `told` is the last commit that the client knows of: those of the log after it may be none that
+    its view shows. `resync` is said when the view falls behind.
     """
 
     def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
@@ -45,7 +47,8 @@ class Listener:
         self.store = store
         self.seed = seed
         self.view: View | None = None
-        self.cursor = -1
+        self.cursor = self.told = -1
+        self.resync = b""
         self.live = False
         self.asking = False
         self.gone = False
@@ -62,6 +65,7 @@ class _Letter(NamedTuple):
     long: bool = False
     more: bool = False
     asked: int = 0
+    told: bool = False
 
 
 class Mail(NamedTuple):
@@ -82,7 +86,8 @@ class Outbox:
 
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
-    *subscriptions* views are shown to it. What it is refused is counted in *refused*, by code.
+    *subscriptions* views are shown to it; `several` is true where they may be of several stores.
+    What it is refused is counted in *refused*, by code.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class Outbox:
         self.gone = False
         self.dismissed = False
         self.arabic = False
+        self.several = False
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
@@ -140,7 +146,10 @@ class Outbox:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open and not listener.gone:
             filtered = listener.view is not None and listener.view.where is not None
-            self._append(_Letter(pieces, listener=listener, upto=seq, alone=True, long=filtered))
+            letter = _Letter(
+                pieces, listener=listener, upto=seq, alone=True, long=filtered, told=True
+            )
+            self._append(letter)
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
@@ -243,7 +252,14 @@ class Outbox:
         self._keep([letter for letter in self._letters if letter.listener is not listener])
 
     def _fall_behind(self) -> None:
-        self._keep([letter for letter in self._letters if letter.listener is None])
+        """Drop what waits of the views, and say so before the answers that stay."""
+        answers = [letter for letter in self._letters if letter.listener is None]
+        notices = [
+            _Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)
+            for one in self.listeners
+            if one.resync
+        ]
+        self._keep([*notices, *answers])
         for listener in self.listeners:
             listener.live = False
         self._behind = list(self.listeners)
@@ -255,7 +271,10 @@ class Outbox:
 
     def _add(self, listener: Listener, pieces: Sequence[Piece]) -> None:
         for frames, upto in pieces:
-            self._append(_Letter((frames,), len(frames), listener=listener, upto=upto))
+            letter = _Letter(
+                (frames,), len(frames), listener=listener, upto=upto, told=bool(frames)
+            )
+            self._append(letter)
 
     def _note(self, letter: _Letter) -> None:
         self._size -= letter.size
@@ -263,6 +282,8 @@ class Outbox:
         self._asked -= letter.asked
         if letter.listener is not None:
             letter.listener.cursor = letter.upto
+            if letter.told:
+                letter.listener.told = letter.upto
 
     def _append(self, letter: _Letter) -> None:
         self._letters.append(letter)

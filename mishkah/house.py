@@ -89,7 +89,7 @@ class House:
             self._stores.start_soon(keeper.run, name=f"store {store}")
         return self._inboxes[store]
 
-    async def listen(self, listeners: list[trio.SocketListener]) -> None:
+    async def listen(self, listeners: list[trio.abc.Listener[trio.abc.Stream]]) -> None:
         """Let clients in until cancelled."""
         await trio.serve_listeners(self.serve, listeners, handler_nursery=self._sessions)
 

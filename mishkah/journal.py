@@ -11,9 +11,7 @@ from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
-
-READ_BYTES = 4 * 2**20
-"""So much of the log is read in one go, the last commit of it aside."""
+from mishkah.reader import MemoryReader, Reader
 
 
 class JournalFull(Exception):
@@ -50,6 +48,10 @@ class Journal(Protocol):
     def migrated(self) -> int:
         """The `seq` of the last commit that changed the schema; 0 where none did."""
 
+    @property
+    def reader(self) -> Reader:
+        """What others may read with, while this is open."""
+
     async def load(self) -> State:
         """Return the state after the last commit.
 
@@ -83,6 +85,7 @@ class MemoryJournal:
     def __init__(self, schema: Schema, epoch: str = "memory") -> None:
         self.epoch = epoch
         self.history: list[Commit] = []
+        self.reader: Reader = MemoryReader(epoch, self.history, schema)
         self._schema = schema
         self._names: dict[NameKey, Named] = {}
 
@@ -113,15 +116,7 @@ class MemoryJournal:
         return {key: self._names[key] for key in wanted if key in self._names}
 
     async def commits(self, after: int, upto: int) -> list[Commit]:
-        await trio.lowlevel.checkpoint()
-        found: list[Commit] = []
-        size = 0
-        for commit in self.history[after:upto]:
-            if size > READ_BYTES:
-                break
-            found.append(msgspec.structs.replace(commit, name=None))
-            size += sum(len(change.json) for change in commit.changes)
-        return found
+        return await self.reader.commits(after, upto)
 
 
 class MemoryJournals:

@@ -4,13 +4,12 @@ import json
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 
 from mishkah.core.errors import Finding
 from mishkah.core.shapes import Misfit, fit
-from mishkah.core.values import BEYOND, number
+from mishkah.core.strictjson import loads
 
 T = TypeVar("T")
 
@@ -26,43 +25,14 @@ class BadFile(Exception):
 def parse_json(file: str, content: bytes) -> object:
     """Return what *content* says; numbers with a fraction are Decimal. Raises BadFile."""
     try:
-        raw = json.loads(
-            content.decode("utf-8-sig"),
-            parse_float=_number,
-            parse_constant=_no_constant,
-            object_pairs_hook=_no_doubles,
-        )
-        json.dumps(raw, ensure_ascii=False, default=str).encode()
-        return raw
+        return loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise BadFile(Finding(file, f"byte {error.start}", "this file is not UTF-8")) from error
-    except UnicodeEncodeError as error:
-        half = "a text holds half a character, a lone surrogate"
-        raise BadFile(Finding(file, "$", half)) from error
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise BadFile(Finding(file, place, f"this is not JSON: {error.msg}")) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadFile(Finding(file, "$", f"this can't be read: {error}")) from error
-
-
-def _number(literal: str) -> int | Decimal:
-    if (read := number(literal)) == BEYOND:
-        raise ValueError("a number is longer than any that is kept")
-    return read
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {doubled!r} stands twice in one object")
-    return found
 
 
 def shape(file: str, raw: object, kind: type[T]) -> T:

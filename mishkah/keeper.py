@@ -16,7 +16,8 @@ from mishkah.core.state import State
 from mishkah.core.values import stamp
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull, OpenJournal
-from mishkah.requests import Ask, Leave, Request, Told, waiting
+from mishkah.reader import Reader
+from mishkah.requests import Ask, Join, Leave, Look, Part, Request, ref_of, waiting
 from mishkah.store import Store
 from mishkah.tally import StoreTally
 
@@ -39,7 +40,7 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
-    `store` is there while it is served.
+    While it is serving, `reader` reads what is committed, and `store` is there.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class Keeper:
         self.settled = trio.Event()
         self.store: Store | None = None
         self.tally = StoreTally()
+        self.reader: Reader | None = None
+        self.clock = clock
         self._open_journal = open_journal
         self._inbox = inbox
-        self._clock = clock
 
     async def run(self) -> None:
         """Serve until every sender of the inbox has hung up."""
@@ -69,7 +71,7 @@ class Keeper:
                     return
                 except (JournalDamaged, BadSeeds) as error:
                     self._failed("can't be served: %s", error)
-                    await self._turn_away(INTERNAL_ERROR, "this store has failed")
+                    await self._turn_away(INTERNAL_ERROR, "this store has failed", for_good=True)
                     return
                 except (JournalFailed, JournalFull) as error:
                     self._failed("will be opened again: %s", error)
@@ -99,8 +101,9 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self._clock, self.tally)
+            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally)
             self.store = store
+            self.reader = journal.reader
             self._became("serving")
             batch: list[Request] = []
             try:
@@ -113,10 +116,11 @@ class Keeper:
                 raise
             finally:
                 self.store = None
+                self.reader = None
 
     async def _fill(self, journal: Journal, empty: State) -> State:
         """Load seeds and events into a new store: all of them, as one append, or none."""
-        seeded = Seeded(self.recipe.rules, self._clock())
+        seeded = Seeded(self.recipe.rules, self.clock())
         self.recipe.fill(seeded)
         if seeded.findings:
             raise BadSeeds(seeded.findings)
@@ -133,25 +137,32 @@ class Keeper:
             taken = adopted(state, sequences)
             if not taken:
                 return
-            commit = Commit(seq=state.seq + 1, at=stamp(self._clock()), changes=(), counters=taken)
+            commit = Commit(seq=state.seq + 1, at=stamp(self.clock()), changes=(), counters=taken)
             await journal.append([commit])
         except (PluginFailed, JournalFull) as error:
             log.warning("store %s: counters stay behind the rows: %r", self.recipe.id, error)
         else:
             state.apply(commit)
 
-    async def _turn_away(self, code: int, reason: str) -> None:
-        """Answer everyone who comes that the store is down."""
+    async def _turn_away(self, code: int, reason: str, *, for_good: bool = False) -> None:
+        """Answer everyone who comes that the store is down, and let them come back.
+
+        Where it is down *for_good*, a socket that may have other stores keeps them.
+        """
         async for request in self._inbox:
             outbox = request.outbox
             if isinstance(request, Leave):
                 outbox.depart()
                 continue
-            if not outbox.dismissed:
-                ref = request.command.ref if isinstance(request, Ask) else None
-                ref = request.ref if isinstance(request, Told) else ref
-                outbox.refuse(StoreFailed(), ref)
+            if outbox.dismissed or isinstance(request, Part):
+                continue
+            outbox.refuse(StoreFailed(), ref_of(request))
+            if not (for_good and outbox.several):
                 outbox.dismiss(code, reason)
+            elif isinstance(request, Join):
+                outbox.forget(request.listener)
+            elif isinstance(request, Ask | Look):
+                outbox.answered(request.size)
 
 
 def _send_away(outboxes: Sequence[Outbox]) -> None:

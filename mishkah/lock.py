@@ -2,10 +2,13 @@
 
 import contextlib
 import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 LOCK = ".mishkah.lock"
+_HOW = os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+"""Not truncating, not through a link, and not waiting for the other end of a pipe."""
 
 
 class CantServe(Exception):
@@ -20,7 +23,8 @@ def locked(data: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            file = stack.enter_context((data / LOCK).open("w"))
+            file = os.open(data / LOCK, _HOW, 0o666)
+            stack.callback(os.close, file)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CantServe(f"a server already serves {data}; stop it first") from error

@@ -5,7 +5,7 @@ import trio
 
 from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
-from mishkah.core.messages import Query, Subscribe, Write
+from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.feed import Listener, Outbox
 from mishkah.journal import NameKey
 
@@ -18,13 +18,18 @@ TURNS = 3
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command: its size on the wire, the how-manyth of its session it is, and who asks."""
+    """A command: its size on the wire, the how-manyth of its session it is, and who asks.
+
+    One that is *exact* is refused where its row was changed after its base at all, by anybody, in
+    any field (If-Match of RFC 9110, 13.1.1); others merge what does not clash.
+    """
 
     outbox: Outbox
     command: Write
     size: int
     number: int
     client: str | None = None
+    exact: bool = False
 
     @property
     def key(self) -> NameKey | None:
@@ -37,7 +42,7 @@ class Told(msgspec.Struct, frozen=True):
 
     outbox: Outbox
     refusal: Refused
-    ref: str | int | None
+    ref: Ref | None
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -79,6 +84,20 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 Request = Ask | Told | Join | Missed | Part | Look | Leave
+
+
+def ref_of(request: Request) -> Ref | None:
+    """Return the name by which the client knows the answer to *request*."""
+    match request:
+        case Ask():
+            return request.command.ref
+        case Told():
+            return request.ref
+        case Join():
+            return request.asked.ref
+        case Look():
+            return request.query.ref
+    return None
 
 
 async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> list[Request]:

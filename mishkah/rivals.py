@@ -12,9 +12,9 @@ from mishkah.journal import Journal
 from mishkah.requests import Ask, Request
 
 LONGEST = 500
-"""Commits that are looked at for one command, and the rows that they may have written together;
-beyond, its rows count as changed altogether."""
+"""Commits that are looked at for one command; beyond, its rows count as changed altogether."""
 MOST_ROWS = 20_000
+"""Rows that these may have written together."""
 
 
 class Rivals:
@@ -22,7 +22,7 @@ class Rivals:
 
     def __init__(self) -> None:
         self._seen: dict[int, Seen] = {}
-        self._written: list[Written] = []
+        self._written: dict[RowKey, list[Written]] = {}
 
     async def look(self, batch: Sequence[Request], state: State, journal: Journal) -> None:
         """Ask the log for what was written up to *state*."""
@@ -40,7 +40,9 @@ class Rivals:
     def note(self, commit: Commit) -> None:
         """Count *commit*, which the batch has made, for the commands after it."""
         if self._seen:
-            self._written.append(written(commit))
+            one = written(commit)
+            for key in one.rows:
+                self._written.setdefault(key, []).append(one)
 
 
 async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
@@ -55,6 +57,8 @@ async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
     known = command.epoch in (None, journal.epoch) and 0 <= command.base <= state.seq
     if not known:  # another history: nothing can be told, so every row is a newer one
         return Seen(-1, dict.fromkeys(keys))
+    if ask.exact:
+        return Seen(command.base, dict.fromkeys(keys))
     last = {
         key: record.seq
         for key in keys

@@ -68,11 +68,12 @@ class Showing:
             missed = await self._read(asked.since)
             stale = "too_old" if missed is None else ""
         if not listener.seed:
+            listener.resync = self._signature.tell("RESYNC", view.id, reason="slow")
             self._welcome(listener, view, asked.ref, resumed=missed is not None)
             if stale:
                 self._tell(listener, "RESYNC", reason=stale)
         if asked.since is not None and missed is not None:
-            listener.cursor = asked.since
+            listener.cursor = listener.told = asked.since
             self._send_missed(listener, view, missed)
         else:
             self._send_snapshot(listener, view)
@@ -83,8 +84,6 @@ class Showing:
         listener.asking = False
         if listener.gone or listener.live or view is None or not listener.outbox.open:
             return
-        if slow and not listener.seed:
-            self._tell(listener, "RESYNC", reason="slow")
         far = slow and not listener.seed and self._is_far(view, listener.cursor)
         missed = None if listener.cursor < 0 or far else await self._read(listener.cursor)
         if missed is None:
@@ -167,7 +166,7 @@ class Showing:
         """Send *missed*, which follow the listener's cursor; when that is all, it is live."""
         as_shown = as_they_were if listener.seed or view.id == WHOLE else without_visits
         pieces: list[Piece] = []
-        prev = upto = listener.cursor
+        upto, prev = listener.cursor, listener.told
         size = 0
         for step in as_shown(view, missed):
             if size > STEP_BYTES:

@@ -46,6 +46,23 @@ class _No(msgspec.Struct, frozen=True):
     ref: str | int | None
 
 
+class _Work:
+    """What a batch has come to so far: its commits, drawn on one sheet, and their names."""
+
+    def __init__(self, state: State, names: dict[NameKey, Named], rivals: Rivals) -> None:
+        self.draft = Draft(state)
+        self.commits: list[Commit] = []
+        self.names = names
+        self.rivals = rivals
+
+    def add(self, commit: Commit) -> None:
+        self.draft.add(commit)
+        self.commits.append(commit)
+        self.rivals.note(commit)
+        if (name := commit.name) is not None:
+            self.names[name.client, name.ref] = Named(commit.seq, name.digest)
+
+
 _Outcome = _Done | _Again | _No | Join | Missed | Part | Look | Leave
 
 
@@ -89,22 +106,20 @@ class Store:
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
-        names = await self._names(batch)
         rivals = Rivals()
         await rivals.look(batch, self._state, self._journal)
-        draft = Draft(self._state)
-        commits: list[Commit] = []
+        work = _Work(self._state, await self._names(batch), rivals)
         outcomes = [
             outcome
             for request in batch
             if not request.outbox.dismissed
-            for outcome in [self._work_out(request, draft, commits, names, rivals)]
+            for outcome in [self._work_out(request, work)]
         ]
-        if commits:
+        if work.commits:
             began = trio.current_time()
             try:
-                await self._journal.append(commits)
-                self._tally.batches.add(len(commits))
+                await self._journal.append(work.commits)
+                self._tally.batches.add(len(work.commits))
                 self._tally.appends.add(trio.current_time() - began)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
@@ -118,14 +133,7 @@ class Store:
         wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
         return await self._journal.names(wanted) if wanted else {}
 
-    def _work_out(
-        self,
-        request: Request,
-        draft: Draft,
-        commits: list[Commit],
-        names: dict[NameKey, Named],
-        rivals: Rivals,
-    ) -> _Outcome:
+    def _work_out(self, request: Request, work: _Work) -> _Outcome:
         if isinstance(request, Told):
             return _No(request.outbox, request.refusal, request.ref)
         if not isinstance(request, Ask):
@@ -133,32 +141,28 @@ class Store:
         ref = request.command.ref
         try:
             name = _name(request)
-            known = name and names.get((name.client, name.ref))
+            known = name and work.names.get((name.client, name.ref))
             if name and known:  # what was done is never told as refused, disk or no disk
                 if known.digest != name.digest:
                     raise RefReused
                 made = known.seq - self._state.seq
-                return _Again(request, known.seq, commits[made - 1] if made > 0 else None)
+                return _Again(request, known.seq, work.commits[made - 1] if made > 0 else None)
             if request.number <= request.outbox.refused_upto:
                 raise StorageFull
             asked = Asked(
                 command=request.command,
                 name=name,
                 client=request.client,
-                seen=rivals.of(request),
+                seen=work.rivals.of(request),
             )
-            seq = self._state.seq + len(commits) + 1
-            commit = transact(draft, seq, asked, self._rules, self._clock())
+            seq = self._state.seq + len(work.commits) + 1
+            commit = transact(work.draft, seq, asked, self._rules, self._clock())
         except Refused as refusal:
             return _No(request.outbox, refusal, ref)
         except Exception:  # a bug costs the command that met it, and no other
             log.exception("a command failed")
             return _No(request.outbox, Internal(), ref)
-        draft.add(commit)
-        commits.append(commit)
-        rivals.note(commit)
-        if name:
-            names[name.client, name.ref] = Named(commit.seq, name.digest)
+        work.add(commit)
         return _Done(request, commit)
 
     async def _recall(self, outcome: _Outcome) -> _Outcome:

@@ -156,6 +156,7 @@ class TalkV1(Talk):
 
     def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, open_room: Open) -> None:
         super().__init__(outbox, clock, limits, None)
+        outbox.several = True
         self._open = open_room
 
     async def begin(self, receive: Receive) -> None:

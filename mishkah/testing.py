@@ -90,6 +90,7 @@ class _Faulty:
         self.load = journal.load
         self.names = journal.names
         self.commits = journal.commits
+        self.reader = journal.reader
         self._append = journal.append
         self._faults = faults
 

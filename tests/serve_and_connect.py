@@ -11,13 +11,15 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
 NEW = {"id": "smoke", "full_name": {"ar": "منى", "en": "Mona"}, "phone": "+20 10 0000 1111"}
 
 
-def start(data: Path) -> tuple[subprocess.Popen[str], str]:
+def start(data: Path, branch: str, module: str) -> tuple[subprocess.Popen[str], str]:
+    """Serve *data* with this environment's command; return the process and the store's URL."""
     command = Path(sys.executable).with_name("mishkah-trio")
     server = subprocess.Popen(
         [command, "serve", "--data", data, "--port", "0", "--json"],
@@ -26,11 +28,11 @@ def start(data: Path) -> tuple[subprocess.Popen[str], str]:
     )
     assert server.stdout is not None
     ready = json.loads(server.stdout.readline())
-    return server, f"ws://127.0.0.1:{ready['port']}/?branch=gim&module=gym"
+    return server, f"ws://127.0.0.1:{ready['port']}/?branch={branch}&module={module}"
 
 
-def receive(client: ClientConnection) -> dict[str, object]:
-    message: dict[str, object] = json.loads(client.recv(timeout=10))
+def receive(client: ClientConnection) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(client.recv(timeout=10))
     return message
 
 
@@ -38,18 +40,18 @@ def main(source: str) -> None:
     with tempfile.TemporaryDirectory() as box:
         data = Path(box) / "data"
         shutil.copytree(source, data, ignore=shutil.ignore_patterns("store.sqlite3*", ".mishkah*"))
-        server, url = start(data)
+        server, url = start(data, "gim", "gym")
         try:
             with connect(url) as desk, connect(url) as screen:
                 assert receive(desk)["type"] == receive(screen)["type"] == "SNAPSHOT"
                 desk.send(json.dumps({"type": "INSERT", "table": "gym_member", "data": NEW}))
                 delta = receive(screen)
-            code = delta["data"]["changes"]["member_code"]  # type: ignore[index]
+            code = delta["data"]["changes"]["member_code"]
             server.kill()
             server.wait()
-            server, url = start(data)
+            server, url = start(data, "gim", "gym")
             with connect(url, max_size=None) as later:
-                members = receive(later)["data"]["gym_member"]  # type: ignore[index]
+                members = receive(later)["data"]["gym_member"]
             assert {"smoke": code}.items() <= {m["id"]: m["member_code"] for m in members}.items()
             server.terminate()
             assert server.wait(10) == 0

@@ -20,6 +20,7 @@ data_option = click.option(
     default=Path("data"),
     show_default=True,
     envvar="MISHKAH_DATA",
+    show_envvar=True,
     help="The installation's folder.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Speak JSON on stdout.")

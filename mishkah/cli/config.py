@@ -49,4 +49,11 @@ def _said(param: click.Parameter, value: Any) -> Iterator[tuple[str, Any, bool]]
         for key, one in msgspec.structs.asdict(value).items():
             yield f"{name} {key}", one, one != usual[key]
     else:
-        yield name, value if isinstance(value, int | float | tuple) else str(value), True
+        yield name, _plain(value), True
+
+
+def _plain(value: Any) -> Any:
+    """Return *value* as JSON has it."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value if value is None or isinstance(value, int | float) else str(value)

@@ -1,24 +1,28 @@
 """`export` and `import`: rows to files and back, through the rules that every write obeys."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import TypeVar
 
 import rich_click as click
 
 from mishkah.catalog import Catalog
+from mishkah.checking import located
 from mishkah.cli.common import FINDINGS, data_option, json_option, tell
 from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.clock import wall_clock
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
-from mishkah.core.seeding import Live, Seeded, read_seeds
+from mishkah.core.seeding import Live, Seeded, as_fields, read_seeds
 from mishkah.core.values import stamp
 from mishkah.jsonfile import BadFile, parse_json, placing, shape
 from mishkah.lock import locked
 from mishkah.sqlite import StoreFile, read_state
+
+T = TypeVar("T")
 
 branch_option = click.option("--branch", required=True, help="The branch.")
 module_option = click.option("--module", required=True, help="The module.")
@@ -54,7 +58,7 @@ def export(
             raise LookupError(f"There is no table {unknown[0]}.")
         if form == "csv" and len(tables) != 1:
             raise LookupError("csv is one table: name it with --table.")
-        at = stamp(datetime.now(UTC))
+        at = stamp(wall_clock())
         meta = {"branchId": branch, "moduleId": module, "generatedAt": at}
         pieces = {
             "seeds": lambda: exchange.as_seeds(state, tables, meta),
@@ -66,15 +70,22 @@ def export(
             sys.stdout.buffer.writelines(pieces)
             sys.stdout.flush()
         else:
-            _write(out, pieces)
+            rows = sum(len(state.tables[name].records) for name in tables or state.tables)
+            _write(out, pieces, rows)
 
 
-def _write(out: Path, pieces: Iterator[bytes]) -> None:
-    """Write *out* whole, or leave it as it was."""
+def _write(out: Path, pieces: Iterator[bytes], rows: int) -> None:
+    """Write *out* whole, or leave it as it was. There is about a piece for each of the *rows*."""
     draft = out.with_name(f"{out.name}.new")
-    with draft.open("wb") as file:
-        file.writelines(pieces)
+    with draft.open("wb") as file, _progress(pieces, "exporting", rows) as shown:
+        file.writelines(shown)
     draft.replace(out)
+
+
+def _progress(things: Iterable[T], label: str, length: int) -> AbstractContextManager[Iterable[T]]:
+    """Return *things*, with a bar on a terminal that fills as they are taken."""
+    hidden = not sys.stderr.isatty()
+    return click.progressbar(things, length, label, file=sys.stderr, hidden=hidden)
 
 
 @click.command("import")
@@ -89,13 +100,16 @@ def import_(
     file: Path, branch: str, module: str, data: Path, table: str | None, partial: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Insert the rows of FILE (.json in the guide's shapes, .ndjson, .csv); the server must be
-    stopped.
+    """Insert the rows of a .json, .ndjson or .csv FILE; the server must be stopped.
+
+    A .json file is of seeds or of events, as `export` writes them; .ndjson has {"table", "data"} a
+    line, and .csv one table.
 
     Every row obeys the schema, the references and the validators; numbers move their counters.
     Nothing is imported where a line is refused, unless --partial.
     """
     findings: list[Finding] = []
+    count, content = 0, b""
     with trouble():
         catalog = load_catalog(data)
         store = _store(catalog, branch, module)
@@ -104,23 +118,27 @@ def import_(
             locked(catalog.data),
             closing(StoreFile(catalog.store_path(store), rules.schema)) as kept,
         ):
-            filling = Seeded(rules, datetime.now(UTC), kept.load())
-            _fill(filling, file, table, partial)
-            findings = filling.findings
-            count = sum(len(commit.changes) for commit in filling.commits)
-            if findings and not partial:
-                count = 0
+            filling = Seeded(rules, wall_clock(), kept.load())
+            content = file.read_bytes()
+            try:
+                _fill(filling, file, content, table, partial)
+            except BadFile as bad:
+                findings = list(bad.findings)
             else:
-                _append(kept, filling)
-    tell(findings, as_json=as_json)
+                findings = filling.findings
+                if filling.commits and (partial or not findings):
+                    kept.append(filling.commits)  # in one transaction: a kill leaves all or nothing
+                    count = sum(len(commit.changes) for commit in filling.commits)
+    text = content.decode(errors="replace") if file.suffix == ".json" else None
+    tell(located(findings, lambda _: text), as_json=as_json)  # elsewhere a place is a line already
     click.echo(f"{count} rows imported, {len(findings)} complaints.", err=True)
     if findings:
         raise SystemExit(FINDINGS)
 
 
-def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None:
+def _fill(filling: Seeded, file: Path, content: bytes, table: str | None, partial: bool) -> None:
     """Draw what *file* says: all together, or line by line where some may be refused."""
-    name, content = file.name, file.read_bytes()
+    name = file.name
     if file.suffix == ".json":
         raw = parse_json(name, content)
         if isinstance(raw, dict) and "events" in raw:
@@ -129,13 +147,32 @@ def _fill(filling: Seeded, file: Path, table: str | None, partial: bool) -> None
         with placing(name):
             lines = read_seeds(raw, filling.state.schema)
     else:
-        lines = list(_lines(filling, name, content, file.suffix, table))
-    groups = [[line] for line in lines] if partial else [lines]
-    with click.progressbar(
-        groups, label="importing", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as shown:
-        for group in shown:
-            filling.insert(name, group)
+        found = _lines(filling, name, content, file.suffix, table)
+        with _progress(found, "reading", content.count(b"\n")) as shown:
+            schema = filling.state.schema
+            lines = [(place, into, as_fields(row, into, schema)) for place, into, row in shown]
+    if partial:
+        _insert_each(filling, name, lines)
+    else:
+        filling.insert(name, lines)
+
+
+def _insert_each(filling: Seeded, name: str, lines: list[exchange.Line]) -> None:
+    """Insert line by line; what is refused has another turn: it may refer to a later line."""
+    while lines:
+        refused: list[exchange.Line] = []
+        before = len(filling.findings)
+        with _progress(lines, "importing", len(lines)) as shown:
+            for line in shown:
+                known = len(filling.findings)
+                filling.insert(name, [line])
+                if len(filling.findings) > known:
+                    refused.append(line)
+        if len(refused) == len(lines):
+            return
+        lines = refused
+        if lines:
+            del filling.findings[before:]
 
 
 def _lines(
@@ -153,9 +190,3 @@ def _lines(
         raise LookupError("A .csv file is one table: name it with --table.")
     else:
         raise LookupError("A file to import is .json, .ndjson or .csv.")
-
-
-def _append(kept: StoreFile, filling: Seeded) -> None:
-    """Keep what was drawn, in one transaction: a kill leaves all of it or nothing."""
-    if filling.commits:
-        kept.append(filling.commits)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -15,29 +16,34 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
     if as_json:
         click.echo(msgspec.json.encode(rows).decode())
         return
-    cells = [[_cell(row[column]) for column in columns] for row in rows]
-    if not sys.stdout.isatty():
-        for line in cells:
-            click.echo("\t".join(line))
+    if sys.stdout.isatty():
+        draw(rows, columns)
         return
+    for row in rows:
+        click.echo("\t".join(cell(row[column]) for column in columns))
+
+
+def draw(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Draw a table of *rows* for a person; what a row does not have is left empty."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(*columns)
-    for line in cells:
-        table.add_row(*map(Text, line))
+    for row in rows:
+        table.add_row(*(Text(cell(row.get(column))) for column in columns))
     Console().print(table)
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
+    """Return *value* as a person reads it, on one line."""
     match value:
         case None:
             return ""
         case {"en": str(en), "ar": str(ar)}:
             return printable(f"{en} · {ar}")
         case list() | tuple():
-            return ", ".join(map(_cell, value))
-        case str():
-            return printable(value)
+            return ", ".join(map(cell, value))
+        case str() | Decimal():
+            return printable(str(value))
     return printable(msgspec.json.encode(value).decode())

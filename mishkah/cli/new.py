@@ -1,6 +1,5 @@
 """`mishkah-trio new`: a module or a plugin that works at once."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -9,6 +8,7 @@ import msgspec
 import rich_click as click
 
 from mishkah.cli.common import FINDINGS, USAGE, data_option, json_option, tell
+from mishkah.clock import wall_clock
 
 if TYPE_CHECKING:
     from mishkah.scaffold import Made
@@ -33,7 +33,7 @@ def module(name: str, branch: str, data: Path, as_json: bool) -> None:
     from mishkah.scaffold import Refusal, new_module
     from mishkah.watchdog import Watchdog
 
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = wall_clock().strftime("%Y-%m-%dT%H:%M:%SZ")
     try:
         made = new_module(data, branch, name, collect(installed(), [], Watchdog()), at)
         findings = mistakes(check(read_catalog(data, Watchdog()), [StoreId(branch, name)]))

@@ -1,6 +1,5 @@
 """`mishkah-trio sequence`: the rules of numbers, and how far their counters are."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import rich_click as click
@@ -8,6 +7,7 @@ import rich_click as click
 from mishkah.cli.common import data_option, json_option
 from mishkah.cli.lists import show
 from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.clock import wall_clock
 
 
 @click.group()
@@ -23,6 +23,6 @@ def list_sequences(data: Path, as_json: bool) -> None:
     from mishkah.numbers import sequences
 
     with trouble():
-        lines = list(sequences(load_catalog(data), datetime.now(UTC)))
+        lines = list(sequences(load_catalog(data), wall_clock()))
         columns = ["branch", "module", "table", "field", "from", "reset", "last", "next"]
         show(lines, columns, as_json=as_json)

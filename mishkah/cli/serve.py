@@ -2,6 +2,7 @@
 
 import logging
 import math
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,14 +10,14 @@ import msgspec
 import rich_click as click
 import trio
 
-from mishkah.app import Settings
+from mishkah.app import Certificate, Settings
 from mishkah.app import serve as run
 from mishkah.catalog import Catalog
 from mishkah.checking import check, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
 from mishkah.house import House
-from mishkah.http.guests import is_origin
+from mishkah.http.guests import Network, is_origin
 from mishkah.jsonfile import BadFile
 from mishkah.limits import Limits, read_limits
 from mishkah.lock import CantServe
@@ -41,6 +42,15 @@ def _origins(
     return origins
 
 
+def _networks(
+    context: click.Context, param: click.Parameter, names: tuple[str, ...]
+) -> tuple[Network, ...]:
+    try:
+        return tuple(map(ip_network, names))
+    except ValueError as wrong:
+        raise click.BadParameter(f"{wrong}; write 10.0.0.5 or 10.0.0.0/24") from wrong
+
+
 def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ...]) -> Limits:
     try:
         return read_limits(lines)
@@ -51,15 +61,24 @@ def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ..
 @click.command()
 @data_option
 @click.option("--host", default="127.0.0.1", show_default=True, envvar="MISHKAH_HOST",
-              help="The address to listen on.")  # fmt: skip
+              show_envvar=True, help="The address to listen on.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, envvar="MISHKAH_PORT",
-              type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")  # fmt: skip
+              show_envvar=True, type=click.IntRange(0, 65535),
+              help="The port; 0 takes a free one.")  # fmt: skip
 @click.option("--allow-host", "hosts", multiple=True, metavar="NAME",
               help="Answer to this name too, beside loopback and bare addresses.")  # fmt: skip
 @click.option("--allow-origin", "origins", multiple=True, metavar="URL", callback=_origins,
               help="Let pages of this origin connect, such as https://shop.example.")  # fmt: skip
+@click.option("--trust-proxy", "proxies", multiple=True, metavar="ADDRESS", callback=_networks,
+              help="Believe what this proxy, or network of proxies, says of who is behind it "
+              "(X-Forwarded-For, -Proto, -Host).")  # fmt: skip
+@click.option("--tls-cert", "chain", type=click.Path(path_type=Path), metavar="FILE",
+              envvar="MISHKAH_TLS_CERT",
+              help="Serve TLS with this certificate (PEM, with those that sign it).")  # fmt: skip
+@click.option("--tls-key", "key", type=click.Path(path_type=Path), metavar="FILE",
+              envvar="MISHKAH_TLS_KEY", help="The certificate's private key (PEM).")  # fmt: skip
 @click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
-              type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
+              show_envvar=True, type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
               help="End the process when a plugin has not returned for so long.")  # fmt: skip
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", callback=_limits,
               envvar="MISHKAH_LIMIT", help="What one client may take, such as rate=50; see the "
@@ -67,6 +86,7 @@ def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ..
 @json_option
 def serve(
     data: Path, host: str, port: int, hosts: tuple[str, ...], origins: tuple[str, ...],
+    proxies: tuple[Network, ...], chain: Path | None, key: Path | None,
     hang_limit: float, limits: Limits, as_json: bool,
 ) -> None:  # fmt: skip
     """Serve the installation in DATA until ^C or SIGTERM.
@@ -76,7 +96,10 @@ def serve(
     """
     log_to_stderr()
     watchdog = Watchdog(limit=hang_limit)
-    settings = Settings(host=host, port=port, hosts=hosts, origins=origins, limits=limits)
+    settings = Settings(
+        host=host, port=port, hosts=hosts, origins=origins, proxies=proxies,
+        certificate=_certificate(chain, key), limits=limits,
+    )  # fmt: skip
 
     def ready(house: House, bound: int) -> None:
         if as_json:
@@ -91,6 +114,14 @@ def serve(
         except* CantServe as group:
             click.echo(str(group.exceptions[0]), err=True)
             raise SystemExit(FINDINGS) from None
+
+
+def _certificate(chain: Path | None, key: Path | None) -> Certificate | None:
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    return Certificate(chain, key)
 
 
 def _catalog(data: Path, watchdog: Watchdog) -> Catalog:
@@ -119,7 +150,8 @@ def _authority(settings: Settings, port: int) -> str:
 
 def _url(settings: Settings, port: int, store: StoreId) -> str:
     branch, module = quote(store.branch, safe=""), quote(store.module, safe="")
-    return f"ws://{_authority(settings, port)}/?branch={branch}&module={module}"
+    scheme = "ws" if settings.certificate is None else "wss"
+    return f"{scheme}://{_authority(settings, port)}/?branch={branch}&module={module}"
 
 
 def _announcement(house: House, settings: Settings, port: int) -> str:
@@ -137,9 +169,10 @@ def _announcement(house: House, settings: Settings, port: int) -> str:
 
 
 def _banner(house: House, settings: Settings, port: int) -> str:
-    page = f"http://{_authority(settings, port)}/"
+    scheme = "http" if settings.certificate is None else "https"
+    page = f"{scheme}://{_authority(settings, port)}/"
     lines = ["", f"Mishkah serves {house.catalog.data} at {page}", ""]
-    width = max(len(str(store)) for store in house.keepers)
+    width = max((len(str(store)) for store in house.keepers), default=0)
     for store, keeper in house.keepers.items():
         note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"
         lines.append(f"  {store!s:<{width}}  {_url(settings, port, store)}{note}")

@@ -1,7 +1,6 @@
 """`backup`, `restore` and `migrate`: what an operator does to whole stores."""
 
 import contextlib
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -10,6 +9,7 @@ import rich_click as click
 from mishkah.catalog import Catalog
 from mishkah.cli.common import FINDINGS, data_option, json_option
 from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.clock import wall_clock
 from mishkah.core.ids import StoreId, folder_name
 from mishkah.core.schema import Schema
 from mishkah.lock import locked
@@ -37,7 +37,7 @@ def _chosen(catalog: Catalog, branch: str | None, module: str | None) -> list[St
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    return wall_clock().strftime("%Y%m%dT%H%M%S%fZ")
 
 
 @click.command()

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from mishkah.client.database import Connection, Database, Page, Write
+from mishkah.client.connection import Connection
+from mishkah.client.database import Database, Page
 from mishkah.client.errors import OutboxFull, Refusal, Undone, Unreachable
 from mishkah.client.feed import Feed
 from mishkah.client.link import Address, Dial
-from mishkah.client.machine import Change, Machine
+from mishkah.client.machine import Machine
 from mishkah.client.replica import Cursor
+from mishkah.client.screen import Change
+from mishkah.client.writes import Write
 from mishkah.core.messages import Delete, Insert, Subscribe, Update
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Sequence
-from types import TracebackType
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,11 +10,11 @@ import trio
 
 from mishkah.client.errors import Refusal, Undone, Unreachable
 from mishkah.client.feed import Feed
-from mishkah.client.heard import Ack, Result, Row
+from mishkah.client.heard import Result, Row
 from mishkah.client.link import Address, Dial, Link
 from mishkah.client.machine import Machine
-from mishkah.client.outbox import Errand
 from mishkah.client.replica import Cursor
+from mishkah.client.writes import Write
 from mishkah.core.messages import (
     Delete,
     Insert,
@@ -32,67 +31,6 @@ MAX_REFUSED = 1000
 Rows = list[Row]
 Seen = bool | Cursor
 """What the user of a write saw: a cursor, True for the present one, False for no matter."""
-
-
-class Write:
-    """A write that is on its way. Await it for what the server made of it, or let it go.
-
-    Awaiting gives the stored row of an insert or update (None where nothing changed), None of a
-    delete, the list of rows of a transaction, the numbers of `Database.next`. It raises `Refusal`,
-    and `Undone` where the client was closed before there was an answer.
-    """
-
-    def __init__(self, errand: Errand, failure: Callable[[], Refusal | None]) -> None:
-        self.errand = errand
-        self.seen = False
-        self._failure = failure
-        self._settled = trio.Event()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self.outcome().__await__()
-
-    async def outcome(self) -> Any:
-        """Wait for the server's answer and return what it made of the write."""
-        self.seen = True
-        await self._settled.wait()
-        answer = self.errand.answer or self._failure()
-        if isinstance(answer, Refusal):
-            raise answer
-        if not isinstance(answer, Ack):
-            raise Undone([self])
-        match self.errand.command:
-            case Transaction():
-                return list(answer.rows)
-            case Next():
-                return list(answer.numbers)
-        return next(iter(answer.rows), None)
-
-    @property
-    def done(self) -> bool:
-        """Whether the server has said yes."""
-        return isinstance(self.errand.answer, Ack)
-
-    @property
-    def seq(self) -> int | None:
-        """The commit that did it; None while that is not known."""
-        return self.errand.answer.seq if isinstance(self.errand.answer, Ack) else None
-
-    @property
-    def dup(self) -> bool:
-        """Whether it had been done before: it was sent again, or its ref was used before."""
-        return isinstance(self.errand.answer, Ack) and self.errand.answer.dup
-
-    @property
-    def refusal(self) -> Refusal | None:
-        """The server's no, if it said no; who reads it knows."""
-        if isinstance(self.errand.answer, Refusal):
-            self.seen = True
-            return self.errand.answer
-        return None
-
-    def settle(self) -> None:
-        """Let go who waits: there is an answer, or there will be none."""
-        self._settled.set()
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -143,13 +81,13 @@ class Database:
     def get(self, table: str, identifier: str) -> Row | None:
         """Return a row, None where there is none. Raises LookupError where *table* isn't shown."""
         self._check(table)
-        row = self._machine.row(table, identifier)
+        row = self._machine.screen.row(table, identifier)
         return None if row is None else dict(row)
 
     def list(self, table: str, where: Callable[[Row], bool] | None = None) -> Rows:
         """Return the rows of *table*, by id; those for which *where* is true. Raises as `get`."""
         self._check(table)
-        rows = (dict(row) for row in self._machine.rows(table))
+        rows = (dict(row) for row in self._machine.screen.rows(table))
         return [row for row in rows if where is None or where(row)]
 
     def subscribe(self, *tables: str) -> Feed:
@@ -306,48 +244,11 @@ class Database:
                     self.refused.append(write)
                 write.settle()
         machine.settled.clear()
-        for change in machine.changes:
+        for change in machine.screen.changes:
             for feed in self._feeds:
                 feed.put(change)
-        machine.changes.clear()
+        machine.screen.changes.clear()
         if machine.failure is not None:
             self.close()
         self.link.wake()
         self._waiting.unpark_all()
-
-
-class Connection:
-    """An `async with` that holds a `Database` open."""
-
-    def __init__(self, database: Database, patience: float, linger: float) -> None:
-        self._database = database
-        self._patience = patience
-        self._linger = linger
-        self._manager = trio.open_nursery()
-
-    async def __aenter__(self) -> Database:
-        self._nursery = await self._manager.__aenter__()
-        self._nursery.start_soon(self._database.link.run)
-        try:
-            await self._database.ready(self._patience)
-        except BaseException:
-            await self._end()
-            raise
-        return self._database
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                await self._database.linger(self._linger)
-        finally:
-            await self._end()
-
-    async def _end(self) -> None:
-        self._database.close()
-        self._nursery.cancel_scope.cancel()
-        await self._manager.__aexit__(None, None, None)

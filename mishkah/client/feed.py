@@ -4,8 +4,9 @@ from types import TracebackType
 
 import trio
 
-from mishkah.client.machine import Change, Machine
+from mishkah.client.machine import Machine
 from mishkah.client.replica import Key
+from mishkah.client.screen import Change
 
 
 class Feed:
@@ -18,7 +19,7 @@ class Feed:
         self._changes: dict[Key, Change] = {}
         self._open = True
         self._moved = trio.lowlevel.ParkingLot()
-        self._machine.watched.update(tables)
+        self._machine.screen.watched.update(tables)
 
     def __enter__(self) -> "Feed":
         return self
@@ -60,6 +61,6 @@ class Feed:
         """Take no more changes; what is here can still be read."""
         if self._open:
             self._open = False
-            self._machine.watched.subtract(self._tables)
+            self._machine.screen.watched.subtract(self._tables)
             self._others.remove(self)
             self._moved.unpark_all()

@@ -1,13 +1,15 @@
 """One connection after the other, as long as the client lives; the machine says what is said."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 from urllib.parse import urlsplit
 
 import trio
 from trio_websocket import (
     ConnectionClosed,
+    ConnectionRejected,
     HandshakeError,
     WebSocketConnection,
     wrap_client_stream,
@@ -35,7 +37,6 @@ Dial = Callable[[], Awaitable[trio.abc.Stream]]
 
 LOST = (
     OSError,
-    trio.TooSlowError,
     trio.BrokenResourceError,
     trio.ClosedResourceError,
     ConnectionClosed,
@@ -85,25 +86,49 @@ class Link:
         self._rng = rng
         self._moved = moved
         self._outgoing = trio.lowlevel.ParkingLot()
+        self._stopped = False
+        self._waiting = trio.CancelScope()
 
     def wake(self) -> None:
         """Let what is outgoing go."""
         self._outgoing.unpark_all()
 
+    def stop(self) -> None:
+        """Say goodbye to the server, and let `run` end."""
+        self._stopped = True
+        self._waiting.cancel()
+
     async def run(self) -> None:
-        """Connect, again and again, until cancelled or refused for good."""
-        while self._machine.failure is None:
+        """Connect, again and again, until stopped or refused for good."""
+        while self._machine.failure is None and not self._stopped:
             try:
                 await self._live()
             except* Refusal:
                 pass  # it is the machine's `failure` now
             except* LOST as group:
-                self.lost = _first(group)
+                self.lost = _plainly(_first(group))
             self.attempts += 1
             self._machine.cut()
             self._moved()
             if self._machine.failure is None:
-                await trio.sleep(self._delay())
+                with self._until_stopped():
+                    await trio.sleep(self._delay())
+
+    def _until_stopped(self) -> trio.CancelScope:
+        """Return a scope that ends when `stop` is called."""
+        self._waiting = trio.CancelScope()
+        if self._stopped:
+            self._waiting.cancel()
+        return self._waiting
+
+    @contextmanager
+    def _in_time(self) -> Iterator[None]:
+        """Give the block as long as a connection may take to come about. Raises Lost."""
+        with self._until_stopped() as dialing:
+            dialing.deadline = trio.current_time() + DIAL_SECONDS
+            yield
+        if dialing.cancelled_caught:
+            raise Lost("the server does not answer")
 
     def _delay(self) -> float:
         """Return how long to wait: what the server asked for, or twice as long each time."""
@@ -114,10 +139,8 @@ class Link:
 
     async def _live(self) -> None:
         """Go through one connection, from its first byte to its last."""
-        with trio.move_on_after(DIAL_SECONDS) as dialing:
+        with self._in_time():
             stream = await self._dial()
-        if dialing.cancelled_caught:
-            raise Lost("the server does not answer")
         try:
             async with trio.open_nursery() as nursery:
                 await self._talk(stream, nursery)
@@ -126,7 +149,7 @@ class Link:
             await trio.aclose_forcefully(stream)
 
     async def _talk(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
-        with trio.fail_after(DIAL_SECONDS):
+        with self._in_time():
             ws = await wrap_client_stream(
                 nursery,
                 cast(trio.SocketStream, stream),  # any stream will do
@@ -139,9 +162,10 @@ class Link:
         self._moved()
         nursery.start_soon(self._send, ws)
         try:
-            await self._listen(ws)
+            with self._until_stopped():
+                await self._listen(ws)
         finally:
-            with trio.move_on_after(FAREWELL_SECONDS, shield=True):
+            with trio.move_on_after(FAREWELL_SECONDS):
                 await ws.aclose()
 
     async def _listen(self, ws: WebSocketConnection) -> None:
@@ -173,6 +197,14 @@ class Link:
             while outgoing:
                 await ws.send_message(outgoing.popleft())
             await self._outgoing.park()
+
+
+def _plainly(error: BaseException) -> BaseException:
+    """Return *error* with words in place of numbers, where the server turned us away."""
+    if isinstance(error, ConnectionRejected):
+        said = (error.body or b"").decode(errors="replace").strip()
+        return Lost(f"the server turned us away: {error.status_code} {said}".strip())
+    return error
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from mishkah.client.errors import Lost
 from mishkah.client.heard import Delta, Row, Snapshot, Subscribed
 
 Key = tuple[str, str]
@@ -60,7 +61,10 @@ class Replica:
         self._commit = []
 
     def build(self, part: Snapshot) -> Picture | None:
-        """Add *part* to the picture that is made aside; return it when it is whole."""
+        """Add *part* to the picture that is made aside; return it when it is whole.
+
+        Raises Lost for a row without its primary key.
+        """
         if part.part == 0:
             self._aside = {}
         if self._aside is None:
@@ -69,6 +73,8 @@ class Replica:
             known = self._aside.setdefault(table, {})
             key = self.key_of(table)
             for row in rows:
+                if key not in row:
+                    raise Lost(f"a row of {table} has no {key}")
                 known[row[key]] = self.restored(table, row)
         return self._aside if part.last else None
 

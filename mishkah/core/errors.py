@@ -141,6 +141,15 @@ class UnsupportedVersion(Refused):
     text = Text("This server speaks version 1", "هذا الخادم يتحدث الإصدار 1")
 
 
+class Busy(Refused):
+    code = "BUSY"
+    retry_ms = 1000
+    text = Text(
+        "The server has no time for this now; nothing was changed",
+        "لا وقت لدى الخادم لهذا الآن، ولم يتغيّر شيء",
+    )
+
+
 class StorageFull(Refused):
     code = "STORAGE_FULL"
     retry_ms = 5000

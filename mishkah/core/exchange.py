@@ -1,22 +1,21 @@
 """Rows as files carry them: the guide's JSON, a line of JSON each, or CSV; both ways."""
 
-import csv
 import json
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
+from mishkah.core import csvlines
 from mishkah.core.errors import Finding
 from mishkah.core.schema import Field, Row, Schema, Table
 from mishkah.core.state import State
-from mishkah.core.values import number
+from mishkah.core.strictjson import loads
 
 Line = tuple[str, str, dict[str, Any]]
 """(place in the file, table, row)"""
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_decode = msgspec.json.Decoder(float_hook=number).decode
 
 
 def rows_of(state: State, tables: tuple[str, ...]) -> Iterator[tuple[Table, dict[str, Any], bytes]]:
@@ -32,9 +31,10 @@ def as_seeds(state: State, tables: tuple[str, ...], meta: Row) -> Iterator[bytes
     yield b'{"version": 1, "meta": ' + _encode(meta) + b', "tables": {'
     wanted = [name for name in state.tables if not tables or name in tables]
     for i, name in enumerate(wanted):
-        lines = [record.json for record in state.tables[name].records.values()]
         yield b"%b\n%b: [" % (b"," if i else b"", _encode(name))
-        yield b",".join(b"\n" + line for line in lines) + b"\n]"
+        for j, record in enumerate(state.tables[name].records.values()):
+            yield (b",\n" if j else b"\n") + record.json
+        yield b"\n]"
     yield b"\n}}\n"
 
 
@@ -55,90 +55,94 @@ def as_ndjson(state: State, tables: tuple[str, ...]) -> Iterator[bytes]:
 
 
 def as_csv(state: State, table: str) -> Iterator[bytes]:
-    """Yield one table as CSV (RFC 4180) in UTF-8; an empty cell is an empty field."""
+    """Yield one table as CSV in UTF-8: an empty field is an empty cell, an empty text is ``""``."""
     definition = state.schema.tables[table]
-    yield _csv_line(list(definition.fields))
+    yield csvlines.written(list(definition.fields))
     for _, row, _ in rows_of(state, (table,)):
-        yield _csv_line([_cell(definition.fields[name], value) for name, value in row.items()])
+        cells = [_cell(definition.fields[name], value) for name, value in row.items()]
+        yield csvlines.written(cells)
 
 
-def _csv_line(cells: list[str]) -> bytes:
-    line: list[str] = []
-    csv.writer(_Written(line)).writerow(cells)
-    return "".join(line).encode()
-
-
-class _Written(NamedTuple):
-    """A file for `csv.writer`, in memory."""
-
-    parts: list[str]
-
-    def write(self, part: str) -> None:
-        self.parts.append(part)
-
-
-def _cell(field: Field, value: Any) -> str:
+def _cell(field: Field, value: Any) -> str | None:
     if value is None:
-        return ""
+        return None
     if field.type in ("json", "boolean"):
         return _encode(value).decode()
     return format(value, "f") if field.type == "decimal" else str(value)
 
 
 def read_ndjson(file: str, content: str, findings: list[Finding]) -> Iterator[Line]:
+    """Yield the lines of ``{"table", "data"}``; what is wrong is added to *findings*."""
     for i, text in enumerate(content.split("\n"), 1):
         place = f"line {i}"
         if not text.strip():
             continue
         try:
-            match json.loads(text, parse_float=number):
+            match loads(text):
                 case {"table": str(table), "data": dict(row), **rest} if not rest:
                     yield place, table, row
                 case _:
                     findings.append(Finding(file, place, 'this is not {"table", "data"}'))
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError:
             findings.append(Finding(file, place, "this is not JSON"))
+        except ValueError as error:
+            findings.append(Finding(file, place, f"this can't be read: {error}"))
 
 
 def read_csv(
     file: str, content: str, table: str, schema: Schema, findings: list[Finding]
 ) -> Iterator[Line]:
-    """Yield the lines of one table; the first line has the fields' names."""
+    """Yield the lines of one table; the first line has the fields' names.
+
+    What is wrong is added to *findings*.
+    """
     definition = schema.tables.get(table)
     if definition is None:
         findings.append(Finding(file, "line 1", f"there is no table {table}"))
         return
-    reader = csv.reader((f"{line}\n" for line in content.split("\n")), strict=True)
     try:
-        names = next(reader, [])
-        for cells in reader:
-            if not cells:
-                continue
-            place = f"line {reader.line_num}"
+        lines = csvlines.read(content)
+        _, names = next(lines, (1, []))
+        if wrong := _wrong_names(names):
+            findings.append(Finding(file, "line 1", wrong))
+            return
+        for number, cells in lines:
+            place = f"line {number}"
             if len(cells) != len(names):
-                findings.append(
-                    Finding(file, place, f"it has {len(cells)} cells, not {len(names)}")
-                )
+                wrong = f"it has {len(cells)} cells, not {len(names)}"
+                findings.append(Finding(file, place, wrong))
                 continue
-            yield (
-                place,
-                table,
-                {
-                    name: _value(definition.fields.get(name), cell)
-                    for name, cell in zip(names, cells, strict=True)
-                },
-            )
-    except csv.Error as error:
-        findings.append(Finding(file, f"line {reader.line_num}", f"this is not CSV: {error}"))
+            row: dict[str, Any] = {}
+            for name, cell in zip(map(str, names), cells, strict=True):
+                try:
+                    row[name] = _value(definition.fields.get(name), cell)
+                except ValueError:
+                    findings.append(Finding(file, f"{place}.{name}", "this is not JSON"))
+            if len(row) == len(names):
+                yield place, table, row
+    except csvlines.NotCsv as error:
+        findings.append(Finding(file, f"line {error.line}", f"this is not CSV: {error}"))
 
 
-def _value(field: Field | None, cell: str) -> Any:
-    """Return what *cell* says; what does not read as its type stays text, to be refused."""
-    if cell == "":
-        return None
-    if field is None or field.type in ("text", "date", "timestamp"):
+def _wrong_names(names: Sequence[str | None]) -> str:
+    if not all(names):
+        return "the first line has the names of fields, and one is empty"
+    twice = [name for name in names if names.count(name) > 1]
+    return f"the first line has {twice[0]} twice" if twice else ""
+
+
+def _value(field: Field | None, cell: str | None) -> Any:
+    """Return what *cell* says; a number that does not read as one stays text, to be refused.
+
+    Raises ValueError for a json cell that is not JSON.
+    """
+    if field is None or cell is None or field.type == "text":
         return cell
+    if cell == "" or field.type in ("date", "timestamp"):
+        return cell or None
     try:
-        return _decode(cell.encode())
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return loads(cell)
+    except ValueError:
+        if field.type == "json":
+            raise
         return cell

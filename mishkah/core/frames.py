@@ -46,6 +46,16 @@ def cut(frames: bytes, most: int) -> Iterator[bytes]:
     yield frames[begin:]
 
 
+def payloads(frames: bytes) -> Iterator[bytes]:
+    """Yield what each of *frames*, which are ours, holds."""
+    at = 0
+    while at < len(frames):
+        end = at + _sent_size(frames, at)
+        size = frames[at + 1]
+        yield frames[at + (2 if size < 126 else 4 if size == 126 else 10) : end]
+        at = end
+
+
 def _sent_size(frames: bytes, at: int) -> int:
     """Return the size of the unmasked frame that begins at *at*."""
     size = frames[at + 1]

@@ -26,6 +26,10 @@ class Reference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     on_delete: str = RESTRICT
 
 
+LONGEST_MATCHED = 1000
+"""Characters of the longest text that a pattern is searched for in; it may take their square."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of one field; each is off where it is None or empty.
 
@@ -62,7 +66,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             raise Wrong(
                 "max", Text(f"This is at most {self.highest}", f"الحد الأقصى {self.highest}")
             )
-        if self.pattern is not None and not self.pattern.search(kept):
+        if self.pattern is not None and not (
+            len(kept) <= LONGEST_MATCHED and self.pattern.search(kept)
+        ):
             raise Wrong(
                 "pattern", Text("This is not in the expected form", "ليست على الصيغة المطلوبة")
             )

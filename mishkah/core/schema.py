@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -129,12 +129,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*."""
         given = self._read(data, wrong, *at)
+        moments = self._moments(
+            (f for f in self.fields.values() if f.default_now and f.name not in data),
+            by, wrong, *at,
+        )  # fmt: skip
         row = {
-            name: given.get(name)
-            if name in data
-            else by.moment(field)
-            if field.default_now
-            else field.default
+            name: given.get(name) if name in data else moments.get(name, field.default)
             for name, field in self.fields.items()
         }
         if not by.importing:
@@ -161,8 +161,22 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             self._keep_read_only(new, wrong, *at)
         if new:
             stamped = (f for f in self.fields.values() if f.update_now and f.name not in changes)
-            new |= {field.name: by.moment(field) for field in stamped}
+            new |= self._moments(stamped, by, wrong, *at)
         return new
+
+    def _moments(
+        self, fields: Iterable[Field], by: Occasion, wrong: list[Detail], *at: str | int
+    ) -> dict[str, str]:
+        """Return the moment for each of *fields*: it obeys their rules like any other value."""
+        moments: dict[str, str] = {}
+        for field in fields:
+            moment = moments[field.name] = by.moment(field)
+            if field.limits is not None:
+                try:
+                    field.limits.check(moment)
+                except Wrong as no:
+                    wrong.append(_detail(field.name, no, *at))
+        return moments
 
     def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
         for name in given:
@@ -180,8 +194,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 read[name] = None if value is None else field.read(value)
             except Wrong as no:
-                said = Text(f"{name}: {no.text.en}", f"{name}: {no.text.ar}")
-                wrong.append(Detail(pointer(*at, name, *no.path), no.rule, said))
+                wrong.append(_detail(name, no, *at))
         return read
 
     def _require(
@@ -194,6 +207,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 if not any(p == path or p.startswith(path + "/") for p in broken):
                     text = Text(f"{name} is required", f"الحقل {name} مطلوب")
                     wrong.append(Detail(path, "required", text))
+
+
+def _detail(field: str, no: Wrong, *at: str | int) -> Detail:
+    said = Text(f"{field}: {no.text.en}", f"{field}: {no.text.ar}")
+    return Detail(pointer(*at, field, *no.path), no.rule, said)
 
 
 def unknown_field(table: str) -> Text:

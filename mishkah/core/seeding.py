@@ -39,7 +39,7 @@ def read_seeds(raw: object, schema: Schema) -> list[Line]:
         lines = _lines("$", fit(_rows_of(raw, schema), _Tables))
     else:
         lines = _lines("$.tables", fit(raw, Seeds).tables)
-    return [(place, table, _read_row(row, table, schema)) for place, table, row in lines]
+    return [(place, table, as_fields(row, table, schema)) for place, table, row in lines]
 
 
 def _lines(at: str, tables: _Tables) -> list[Line]:
@@ -70,7 +70,8 @@ def _rows_of(raw: Any, schema: Schema) -> dict[str, Any]:
     return tables
 
 
-def _read_row(row: dict[str, Any], table: str, schema: Schema) -> dict[str, Any]:
+def as_fields(row: dict[str, Any], table: str, schema: Schema) -> dict[str, Any]:
+    """Return *row* of a file by the fields' names: the older list format has columns' names too."""
     if schema.columns is None or table not in schema.tables:
         return row
     types = {field.name: field.type for field in schema.tables[table].fields.values()}
@@ -129,7 +130,7 @@ class Seeded:
             except ValueError as error:
                 self.findings.append(Finding(file, place, str(error)))
             else:
-                self._commit(file, [place], op)
+                self._commit(file, [f"{place}.data"], op)
 
     def _op(self, event: Event) -> Op:
         table = self._rules.schema.tables.get(event.table)

@@ -1,6 +1,6 @@
 """The state that a command's user saw, and whether others have changed it since."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -45,13 +45,13 @@ class Seen(msgspec.Struct, frozen=True):
     base: int
     rivals: Mapping[RowKey, frozenset[str] | None] = {}
 
-    def after(self, later: Iterable[Written], client: str | None) -> "Seen":
-        """Return what is known when *later* commits were made too, since the log was asked."""
+    def after(self, later: Mapping[RowKey, Sequence[Written]], client: str | None) -> "Seen":
+        """Return what is known when *later* commits, since the log was asked, wrote rows."""
         rivals = dict(self.rivals)
-        for one in later:
-            for key in rivals.keys() & one.rows.keys():
-                known = rivals[key]
-                rivals[key] = None if known is None else known | one.rivals(key, client)
+        for key, known in self.rivals.items():
+            for one in later.get(key, ()):
+                known = None if known is None else known | one.rivals(key, client)
+            rivals[key] = known
         return Seen(self.base, rivals)
 
     def check(
@@ -72,7 +72,8 @@ class Seen(msgspec.Struct, frozen=True):
         rivals = self.rivals.get((table.name, identifier), frozenset())
         set_here = table.fields if changes is None else changes
         clash = sorted(set_here) if rivals is None else sorted(rivals.intersection(set_here))
-        if clash:
-            paths = [pointer(*at, "id")] if changes is None else [pointer(*at, n) for n in clash]
+        if clash or rivals is None:
+            whole = changes is None or not clash
+            paths = [pointer(*at, "id")] if whole else [pointer(*at, n) for n in clash]
             details = tuple(Detail(path, "base", Conflict.text) for path in paths)
             raise Conflict(details, table.encode(row))

@@ -27,6 +27,11 @@ class Totals(msgspec.Struct, frozen=True):
     by: tuple[str, ...]
     values: Mapping[str, tuple[str, str]]
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that are looked at, each once."""
+        return tuple(dict.fromkeys([*self.by, *(f for _, f in self.values.values() if f)]))
+
     def begin(self) -> "Groups":
         return Groups(self)
 

@@ -213,6 +213,7 @@ class _Work:
                 was, old = self._existing(child, holder, at)
                 kept = {field.name: old[field.name]}
                 self._put(child, holder, old, {**old, field.name: None}, kept, at, was)
+                self._left.append(Left(child.name, old, at))
         return with_it[::-1]
 
     def _existing(self, table: Table, identifier: str, at: Place) -> tuple[int, dict[str, Any]]:

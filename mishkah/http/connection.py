@@ -5,14 +5,13 @@ orderly end, and the way out for an upgrade, on whichever request of the connect
 """
 
 from collections.abc import Awaitable, Callable
-from email.utils import formatdate
-from time import time
 
 import h11
 import msgspec
 import trio
 
-from mishkah.http.head import MAX_HEAD, Head, head_of
+from mishkah.http.head import MAX_HEAD, Head, head_size, next_event, read_head
+from mishkah.http.parting import LINGER, part
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
 
@@ -29,7 +28,6 @@ class Handover(msgspec.Struct, frozen=True):
 class Connection:
     """The requests of *stream*, one after the other; *respond* answers each.
 
-    `waiting` is the scope in which it waits for a request: cancel it to end an idle connection.
     After `retire`, the response that is under way is the last one.
     """
 
@@ -37,16 +35,17 @@ class Connection:
         self._stream = stream
         self._limits = limits
         self._respond = respond
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
-        self._body = 0
-        self._body_deadline = float("inf")
+        self._received = bytearray()  # what h11 has not been given
+        self._h11 = _fresh()
+        self._body = _Body(0)
         self._retired = False
-        self.waiting = trio.CancelScope()
+        self._bodiless = False
+        self._waiting = trio.CancelScope()
 
     def retire(self) -> None:
-        """Take no further request."""
+        """Take no further request; end at once where none is under way."""
         self._retired = True
-        self.waiting.cancel()
+        self._waiting.cancel()
 
     async def run(self) -> Handover | None:
         """Serve until the connection ends, or a WebSocket is asked for.
@@ -59,53 +58,49 @@ class Connection:
             if head is None:
                 return None
             if head.upgrades:
-                return Handover(head, bytes(self._h11.trailing_data[0]))
+                return Handover(head, bytes(self._received))
             await self._respond(head, self)
-            self._skim()
-            if self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
+            if self._h11.our_state is not h11.DONE:
                 return None
-            self._h11.start_next_cycle()
+            while await self.read() is not None:
+                pass  # nobody wanted it
+            self._received[:0] = self._h11.trailing_data[0]
+            self._h11 = _fresh()
             patience = self._limits.keep_alive
         return None
 
     async def _next(self, patience: float) -> Head | None:
-        """Return the next request, None where there is none in time, or no whole one."""
-        with trio.CancelScope() as self.waiting:
-            self.waiting.deadline = trio.current_time() + patience
-            event: object = h11.NEED_DATA
-            begun = False
-            while event is h11.NEED_DATA:
-                event = self._event()
-                if event is not h11.NEED_DATA:
-                    break
-                data = await self._stream.receive_some(CHUNK)
-                if not begun and data.strip(b"\r\n"):
-                    begun = True
-                    if data.lstrip(b"\r\n")[:1] not in _FIRST:
-                        raise Turned(400, "This is not an HTTP request.")
-                    within = trio.current_time() + self._limits.handshake
-                    self.waiting.deadline = min(self.waiting.deadline, within)
-                self._h11.receive_data(bytes(data))
-            if isinstance(event, h11.Request):
-                self._body, self._body_deadline = 0, float("inf")
-                return head_of(event)
-        return None
+        """Return the next request, None where there is no whole one in time. Raises `Turned`."""
+        with trio.CancelScope(deadline=trio.current_time() + patience) as self._waiting:
+            size = await self._head_size()
+        if self._waiting.cancelled_caught or size == 0:
+            return None
+        self._bodiless = self._received.startswith(b"HEAD ")
+        data = bytes(self._received[:size])
+        del self._received[:size]
+        head = read_head(self._h11, data)
+        if head.brings:
+            self._body = _Body(int(head.headers.get("content-length", 0)))
+            if self._received:  # nothing would be the client's end
+                self._h11.receive_data(bytes(self._received))
+                self._received.clear()
+        else:
+            self._body = _Body(0, whole=isinstance(next_event(self._h11), h11.EndOfMessage))
+        return head
 
-    def _skim(self) -> None:
-        """Pass over what has come of a body that nobody read."""
-        try:
-            while isinstance(self._h11.next_event(), h11.Data):
-                pass
-        except h11.RemoteProtocolError:
-            pass  # the connection ends, since the request has no end
-
-    def _event(self) -> object:
-        try:
-            return self._h11.next_event()
-        except h11.RemoteProtocolError as error:
-            if error.error_status_hint == 431:
-                raise Turned(431, "The head of this request is too large.") from error
-            raise Turned(error.error_status_hint, "This is not an HTTP request.") from error
+    async def _head_size(self) -> int:
+        """Return how many of the received bytes are the next head; 0 where the client leaves."""
+        received, seen = self._received, 0
+        while not (size := head_size(received, seen)):
+            if received and not seen:
+                within = trio.current_time() + self._limits.handshake
+                self._waiting.deadline = min(self._waiting.deadline, within)
+            seen = len(received)
+            data = await self._stream.receive_some(CHUNK)
+            if not data:
+                return 0
+            received += data
+        return size
 
     async def read(self) -> bytes | None:
         """Return more of the request's body, None at its end.
@@ -113,41 +108,74 @@ class Connection:
         Raises `Turned` where it is too large (413), too slow (408) or broken (400), and
         trio.BrokenResourceError where the client is gone.
         """
-        if self._body_deadline == float("inf"):
-            self._body_deadline = trio.current_time() + self._limits.body_seconds
+        body, most = self._body, self._limits.body
+        if body.whole:
+            return None
+        if body.deadline is None:
+            body.deadline = trio.current_time() + self._limits.body_seconds
+        if max(body.size, body.told) > most:
+            raise Turned(413, f"A body has at most {most} bytes.")
         if self._h11.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[])
-            await self.write(go_on)
-        with trio.move_on_at(self._body_deadline):
-            while True:
-                event = self._event()
-                if isinstance(event, h11.Data):
-                    self._body += len(event.data)
-                    if self._body > self._limits.body:
-                        raise Turned(413, f"A body has at most {self._limits.body} bytes.")
-                    return bytes(event.data)
-                if isinstance(event, h11.EndOfMessage):
-                    return None
-                if event is not h11.NEED_DATA:
-                    raise trio.BrokenResourceError("the client left in the middle of its request")
+            await self.write(h11.InformationalResponse(status_code=100, headers=[]))
+        with trio.move_on_at(body.deadline):
+            while (event := next_event(self._h11)) is h11.NEED_DATA:
                 data = await self._stream.receive_some(CHUNK)
+                if not data:
+                    raise trio.BrokenResourceError("the client left in the middle of its request")
                 self._h11.receive_data(bytes(data))
+            if not isinstance(event, h11.Data):
+                body.whole = True
+                return None
+            body.size += len(event.data)
+            if body.size > most:
+                raise Turned(413, f"A body has at most {most} bytes.")
+            return bytes(event.data)
         raise Turned(408, "The body did not come in time.")
 
-    async def write(self, event: h11.Event) -> None:
-        """Send a part of the response. A client that takes nothing for a while is given up."""
-        data = self._h11.send(event)
-        if not data:
+    async def gone(self) -> None:
+        """Wait until the client hangs up; the requests that it sends meanwhile wait their turn."""
+        try:
+            while len(self._received) < CHUNK:
+                data = await self._stream.receive_some(CHUNK)
+                if not data:
+                    return
+                self._received += data
+        except trio.BrokenResourceError:
             return
-        with trio.move_on_after(self._limits.stall) as sending:
-            await self._stream.send_all(data)
-        if sending.cancelled_caught:
-            raise trio.BrokenResourceError("the client reads nothing")
+        await trio.sleep_forever()
+
+    async def write(self, *events: h11.Event) -> None:
+        """Send parts of the response. Raises trio.BrokenResourceError where the client is gone.
+
+        A client that takes nothing for a while is gone.
+        """
+        data = memoryview(b"".join(self._h11.send(event) or b"" for event in events))
+        for at in range(0, len(data), CHUNK):
+            with trio.move_on_after(self._limits.stall) as sending:
+                await self._stream.send_all(data[at : at + CHUNK])
+            if sending.cancelled_caught:
+                raise trio.BrokenResourceError("the client reads nothing")
+
+    async def turn_away(self, turned: Turned) -> None:
+        """Answer the request that can't be served, and end the connection."""
+        with trio.move_on_after(self._limits.handshake):
+            await self._stream.send_all(turned.response(bodiless=self._bodiless))
+        await self.part()
+
+    async def part(self) -> None:
+        """Let what was said arrive, before a reset can overtake it."""
+        with trio.move_on_after(LINGER):
+            await part(self._stream)
 
     @property
     def last(self) -> bool:
-        """Whether this response must be the last of its connection."""
-        return self._retired
+        """Whether the response that begins now must be the last: a body may never come."""
+        body = self._body
+        unwanted = not body.whole and max(body.size, body.told) > self._limits.body
+        late = body.deadline is not None and trio.current_time() >= body.deadline
+        waits = self._h11.they_are_waiting_for_100_continue
+        broken = self._h11.their_state is h11.ERROR
+        return self._retired or unwanted or waits or broken or (late and not body.whole)
 
     @property
     def unanswered(self) -> bool:
@@ -155,13 +183,19 @@ class Connection:
         return self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
 
+class _Body:
+    """How much of a request's body came, of how much that was told, and until when it may."""
+
+    def __init__(self, told: int, *, whole: bool = False) -> None:
+        self.told = told
+        self.whole = whole
+        self.size = 0
+        self.deadline: float | None = None
+
+
 Respond = Callable[[Head, Connection], Awaitable[None]]
 """Answer one request: read its body if need be, and write the response."""
 
-_FIRST = tuple(bytes([letter]) for letter in b"GPHODCT")
-"""What methods begin with; anything else is a TLS hello or noise."""
 
-
-def now() -> str:
-    """Return the time as headers have it (RFC 9110, 5.6.7)."""
-    return formatdate(time(), usegmt=True)
+def _fresh() -> h11.Connection:
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)

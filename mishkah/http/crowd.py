@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import trio
 
 from mishkah.http.guests import is_loopback
+from mishkah.http.parting import socket_of
 from mishkah.http.turned import Turned
 
 HERE = "127.0.0.1"
@@ -14,11 +15,10 @@ HERE = "127.0.0.1"
 
 def peer_of(stream: trio.abc.Stream) -> str:
     """Return the address at the other end; that of loopback where there is no network between."""
-    if isinstance(stream, trio.SSLStream):
-        stream = stream.transport_stream
-    if isinstance(stream, trio.SocketStream):
+    transport = socket_of(stream)
+    if transport is not None:
         try:
-            return str(stream.socket.getpeername()[0]).partition("%")[0]
+            return str(transport.socket.getpeername()[0]).partition("%")[0]
         except OSError:  # it has gone
             pass
     return HERE

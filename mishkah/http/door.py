@@ -1,7 +1,6 @@
 """One connection, from its first byte to its last; nothing that happens in it escapes it."""
 
 import logging
-import ssl
 from collections.abc import Awaitable, Callable
 
 import trio
@@ -61,46 +60,63 @@ class Door:
                         if now - guard.heard >= idle and now - guard.asked >= idle:
                             nursery.start_soon(guard.ping, idle)
 
-    async def serve(self, stream: trio.abc.Stream, scheme: str = "http") -> None:
+    async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve *stream* and close it. Raises nothing but Cancelled."""
         try:
-            async with stream, trio.open_nursery() as nursery:
+            async with trio.open_nursery() as nursery:
                 try:
-                    with self._crowd.counted(self._limited(peer_of(stream))):
-                        await self._meet(stream, scheme, nursery)
-                except Turned as turned:
-                    with trio.move_on_after(self._limits.handshake):
-                        await _turn_away(stream, turned)
+                    await self._meet(stream, nursery)
+                finally:
+                    await trio.aclose_forcefully(stream)
                 nursery.cancel_scope.cancel()
         except* (trio.BrokenResourceError, trio.ClosedResourceError, ConnectionClosed):
             pass  # the client has gone
-        except* (HandshakeError, ssl.SSLError, OSError) as gone:
+        except* (HandshakeError, OSError) as gone:
             log.debug("a connection ended early: %r", gone.exceptions)
         except* Exception:
             log.exception("a connection failed; the others go on")
 
-    async def _meet(self, stream: trio.abc.Stream, scheme: str, nursery: trio.Nursery) -> None:
-        """Answer requests; one for a WebSocket is the last. Raises `Turned`."""
-        address = peer_of(stream)
+    async def _meet(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
+        """Answer requests; one for a WebSocket is the last."""
+        address, guests = peer_of(stream), self._guests
+        scheme = "https" if isinstance(stream, trio.SSLStream) else "http"
 
         def caller(head: Head) -> Caller:
-            who = caller_of(address, scheme, head.headers, self._guests.proxies)
-            self._guests.check(who.host, head.headers.get("origin"))
+            who = caller_of(address, scheme, head.headers, guests.proxies)
+            guests.check(who.host, head.headers.get("origin"))
             return who
 
         async def answer(head: Head, connection: Connection) -> None:
             await respond(self._app, head, connection, caller(head))
 
-        if self._closed:
-            return
         connection = Connection(stream, self._limits, answer)
+        try:
+            with self._crowd.counted(None if guests.trusts(address) else self._limited(address)):
+                handover = await self._talk(stream, connection)
+                if handover is None or self._closed:
+                    await connection.part()
+                    return
+                who = caller(handover.head)
+                behind = None if who.address == address else self._limited(who.address)
+                with self._crowd.counted(behind):
+                    await self._open(stream, handover, who, nursery)
+        except Turned as turned:
+            await connection.turn_away(turned)
+
+    async def _talk(self, stream: trio.abc.Stream, connection: Connection) -> Handover | None:
+        """Let *connection* run, known to `close`. Raises `Turned`."""
+        if self._closed:
+            return None
         self._knocking.add(connection)
         try:
-            handover = await connection.run()
+            if isinstance(stream, trio.SSLStream):
+                with trio.move_on_after(self._limits.handshake) as shaking:
+                    await stream.do_handshake()
+                if shaking.cancelled_caught:
+                    raise trio.BrokenResourceError("no TLS handshake in time")
+            return await connection.run()
         finally:
             self._knocking.discard(connection)
-        if handover is not None and not self._closed:
-            await self._open(stream, handover, caller(handover.head), nursery)
 
     def _limited(self, address: str) -> str | None:
         return counted(address, loopback=self._limits.loopback)
@@ -128,12 +144,3 @@ class Door:
             await guard.aclose()
         finally:
             self._inside.discard(guard)
-
-
-async def _turn_away(stream: trio.abc.Stream, turned: Turned) -> None:
-    await stream.send_all(turned.response())
-    if isinstance(stream, trio.abc.HalfCloseableStream):
-        with trio.move_on_after(1):  # let the answer arrive before a reset can overtake it
-            await stream.send_eof()
-            while await stream.receive_some(65536):
-                pass

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from http import HTTPStatus
+from time import time
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import h11
 import trio
 
-from mishkah.http.connection import Connection, now
+from mishkah.http.connection import Connection
 from mishkah.http.guests import Caller
 from mishkah.http.head import Head
 from mishkah.http.turned import Turned
@@ -22,6 +24,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 _BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class Gone(OSError):
@@ -29,31 +32,31 @@ class Gone(OSError):
 
 
 async def respond(app: Application, head: Head, connection: Connection, caller: Caller) -> None:
-    """Let *app* answer a request. Raises `Turned` where its body is at fault, and nothing was said.
+    """Let *app* answer a request. Raises `Turned` where that failed before anything was said.
 
     Raises trio.BrokenResourceError where the client is gone, or the response could not be ended.
     """
     exchange = _Exchange(head, connection)
+    turned = Turned(500, "The server failed.")
     try:
         await app(_scope(head, caller), exchange.receive, exchange.send)
-    except Gone as gone:
-        raise trio.BrokenResourceError("the client has gone") from gone
-    except Turned:
-        if not connection.unanswered:
-            raise trio.BrokenResourceError("the response is cut short") from None
-        raise
-    except Exception as error:  # the border of one request: the others go on
-        log.exception("a request failed")
-        if not connection.unanswered:
-            raise trio.BrokenResourceError("the response is cut short") from error
-        raise Turned(500, "The server failed.") from error
+        if not (exchange.ended or exchange.gone):
+            log.error("a response has no end")
+    except Turned as fault:
+        turned = fault
+    except Exception:  # the border of one request: the others go on
+        if not exchange.gone:
+            log.exception("a request failed")
+    if exchange.gone or not (exchange.ended or connection.unanswered):
+        raise trio.BrokenResourceError("the client has gone, or its response is cut short")
     if not exchange.ended:
-        raise trio.BrokenResourceError("the response has no end")
+        raise turned
 
 
 def _scope(head: Head, caller: Caller) -> Message:
     path, _, query = head.target.partition("?")
-    name, _, port = caller.host.rpartition(":")
+    host = caller.host or ""
+    name, _, port = host.rpartition(":")
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -66,7 +69,7 @@ def _scope(head: Head, caller: Caller) -> Message:
         "root_path": "",
         "headers": list(head.raw),
         "client": (caller.address, 0),
-        "server": (name, int(port)) if port.isdecimal() else (caller.host, None),
+        "server": (name, int(port)) if port.isdecimal() else (host, None),
     }
 
 
@@ -78,17 +81,21 @@ class _Exchange:
         self._connection = connection
         self._read = False
         self._start: Message | None = None
-        self._ended = trio.Event()
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
+        self._bodiless = False
+        self._listening = trio.CancelScope()
+        self.ended = False
+        self.gone = False
 
     async def receive(self) -> Message:
         if self._read:
-            await self._ended.wait()
+            with self._listening:  # which ends with the response
+                await self._connection.gone()
             return {"type": "http.disconnect"}
-        data = await self._connection.read()
+        try:
+            data = await self._connection.read()
+        except trio.BrokenResourceError:
+            self._read = self.gone = True
+            return {"type": "http.disconnect"}
         self._read = data is None
         return {"type": "http.request", "body": data or b"", "more_body": not self._read}
 
@@ -99,26 +106,30 @@ class _Exchange:
             elif message["type"] == "http.response.body":
                 await self._body(message.get("body", b""), more=message.get("more_body", False))
         except (trio.BrokenResourceError, trio.ClosedResourceError) as gone:
+            self.gone = True
             raise Gone("the client has gone") from gone
 
     async def _body(self, data: bytes, *, more: bool) -> None:
+        events: list[h11.Event] = []
         if self._start is not None:
             start, self._start = self._start, None
             self._bodiless = self._head.method == "HEAD" or start["status"] in _BODILESS
-            await self._connection.write(self._response(start))
+            events.append(self._response(start["status"], start.get("headers", ())))
         if data and not self._bodiless:
-            await self._connection.write(h11.Data(data=data))
+            events.append(h11.Data(data=data))
         if not more:
-            await self._connection.write(h11.EndOfMessage())
-            self._ended.set()
+            events.append(h11.EndOfMessage())
+        await self._connection.write(*events)
+        if not more:
+            self.ended = True
+            self._listening.cancel()
 
-    def _response(self, start: Message) -> h11.Response:
-        headers = [(bytes(name), bytes(value)) for name, value in start.get("headers", ())]
-        headers.append((b"date", now().encode()))
+    def _response(self, status: int, told: Any) -> h11.Response:
+        headers = [(bytes(name), bytes(value)) for name, value in told]
+        if status == HTTPStatus.NO_CONTENT:  # it has no length (RFC 9110, 8.6)
+            headers = [header for header in headers if header[0].lower() != b"content-length"]
+        headers.append((b"date", formatdate(time(), usegmt=True).encode()))
         if self._connection.last:
             headers.append((b"connection", b"close"))
-        return h11.Response(
-            status_code=start["status"],
-            headers=headers,
-            reason=HTTPStatus(start["status"]).phrase.encode(),
-        )
+        reason = _PHRASES.get(status, b"")
+        return h11.Response(status_code=status, headers=headers, reason=reason)

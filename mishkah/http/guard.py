@@ -13,13 +13,11 @@ from trio.socket import IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET
 
 from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, cut, frame
 from mishkah.feed import Stalled
+from mishkah.http.parting import LINGER, part, socket_of
 
-LINGER = 1.0
-"""Seconds that a closed connection is drained, lest a reset overtake the close frame."""
 _PING = frame(b"", PING)
 UNSENT = 256 * 1024
 """Bytes that the system keeps of what can't go to the peer yet."""
-MAX_LINGER_BYTES = 32 * 2**20
 _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
 
@@ -55,9 +53,10 @@ class Guard(trio.abc.Stream):
         """When bytes came from the peer last; and when it was `asked` whether it is there."""
         self.asked = self.heard
         self.address = address
-        if isinstance(stream, trio.SocketStream):
+        self._socket = socket_of(stream)
+        if self._socket is not None:
             with contextlib.suppress(AttributeError, OSError):  # not every system has it
-                stream.setsockopt(IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, UNSENT)
+                self._socket.setsockopt(IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, UNSENT)
         self._free = 0
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -106,8 +105,8 @@ class Guard(trio.abc.Stream):
         `Stalled` when it reads nothing.
         """
         for piece in pieces:
-            for part in cut(piece, self._at_once()):
-                await self._send(part, closing=False)
+            for some in cut(piece, self._at_once()):
+                await self._send(some, closing=False)
 
     async def ping(self, patience: float) -> None:
         """Ask the peer whether it is there; give the connection up if nothing comes in time."""
@@ -144,8 +143,8 @@ class Guard(trio.abc.Stream):
         A socket can be written while a third of its buffer is free, which counts overhead too, and
         while less than half of `UNSENT` waits.
         """
-        if isinstance(self._stream, trio.SocketStream):
-            return min(self._stream.socket.getsockopt(SOL_SOCKET, SO_SNDBUF) // 8, UNSENT // 2)
+        if self._socket is not None:
+            return min(self._socket.socket.getsockopt(SOL_SOCKET, SO_SNDBUF) // 8, UNSENT // 2)
         return UNSENT // 2
 
     async def wait_send_all_might_not_block(self) -> None:
@@ -178,11 +177,8 @@ class Guard(trio.abc.Stream):
             await self._send(close_frame(code), closing=True)
 
     async def _drain(self) -> None:
-        if not isinstance(self._stream, trio.abc.HalfCloseableStream) or self._reading:
+        if self._reading:
             return
         async with self._turn:  # who still sends, such as a ping, must not meet the end half-way
             self._close_sent = True
-            await self._stream.send_eof()
-        left = MAX_LINGER_BYTES
-        while left > 0 and (data := await self._stream.receive_some(65536)):
-            left -= len(data)
+            await part(self._stream)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,6 +12,7 @@ from mishkah.http.turned import Turned
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?", re.ASCII)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*", re.ASCII)
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
@@ -24,18 +25,27 @@ class Guests(msgspec.Struct, frozen=True):
     origins: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()
 
-    def check(self, host: str, origin: str | None) -> None:
-        """Raise `Turned` for a foreign Host (DNS rebinding) or Origin (cross-site hijacking)."""
-        name = host_name(host)
-        if name is None:
-            raise Turned(400, "The Host header is not a host.")
-        if not (is_loopback(name) or _is_address(name) or name in self.hosts):
-            raise Turned(403, "This server does not answer to this Host; see serve --allow-host.")
+    def check(self, host: str | None, origin: str | None) -> None:
+        """Raise `Turned` for a foreign Host (DNS rebinding) or Origin (cross-site hijacking).
+
+        Without a *host*, as HTTP/1.0 may come, no browser has sent it.
+        """
+        if host is not None:
+            name = host_name(host)
+            if name is None:
+                raise Turned(400, "The Host header is not a host.")
+            if not (is_loopback(name) or _address(name) or name in self.hosts):
+                raise Turned(403, "This server does not answer to this Host: serve --allow-host.")
         if origin is None or origin in self.origins:
             return
-        page = _origin_host(origin)
-        if page is None or not (page.lower() == host.lower() or is_loopback(host_name(page) or "")):
-            raise Turned(403, "Pages of this Origin may not connect; see serve --allow-origin.")
+        page = _origin_host(origin) or ""
+        own = host is not None and page.lower() == host.lower()
+        if not page or not (own or is_loopback(host_name(page) or "")):
+            raise Turned(403, "Pages of this Origin may not connect: serve --allow-origin.")
+
+    def trusts(self, address: str) -> bool:
+        """Return whether *address* is a proxy that is believed."""
+        return _is_in(_address(address), self.proxies)
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -43,7 +53,7 @@ class Caller(msgspec.Struct, frozen=True):
 
     address: str
     scheme: str
-    host: str
+    host: str | None
 
 
 def caller_of(
@@ -54,26 +64,25 @@ def caller_of(
     X-Forwarded-For, -Proto and -Host are read only where *address* is a believed proxy; of a list
     of addresses the last one counts that is not such a proxy itself.
     """
-    host = headers.get("host", "")
-    if not _is_in(address, proxies):
+    host = headers.get("host")
+    if not _is_in(_address(address), proxies):
         return Caller(address, scheme, host)
     for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
-        if not _is_address(hop.strip()):
+        known = _address(hop.strip())
+        if known is None:
             break
-        address = hop.strip()
-        if not _is_in(address, proxies):
+        address = str(known)
+        if not _is_in(known, proxies):
             break
     told = headers.get("x-forwarded-proto", "").strip().lower()
     scheme = told if told in ("http", "https") else scheme
-    return Caller(address, scheme, headers.get("x-forwarded-host", host).strip())
+    return Caller(address, scheme, headers.get("x-forwarded-host", host))
 
 
-def _is_in(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return False
-    return any(known in network for network in networks if known.version == network.version)
+def _is_in(address: Address | None, networks: tuple[Network, ...]) -> bool:
+    return address is not None and any(
+        address in network for network in networks if address.version == network.version
+    )
 
 
 def host_name(host: str) -> str | None:
@@ -85,18 +94,15 @@ def host_name(host: str) -> str | None:
 def is_loopback(name: str) -> bool:
     if name == "localhost" or name.endswith(".localhost"):
         return True
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    address = _address(name)
+    return address is not None and address.is_loopback
 
 
-def _is_address(name: str) -> bool:
+def _address(name: str) -> Address | None:
     try:
-        ip_address(name.strip("[]"))
+        return ip_address(name.strip("[]"))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def is_origin(text: str) -> bool:

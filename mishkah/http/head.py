@@ -1,16 +1,29 @@
-"""The head of a request, as values. No I/O."""
+"""The head of a request, as values. No I/O.
 
+h11 reads it; what h11 lets pass and two servers may read differently is refused before and after.
+"""
+
+import re
 from collections.abc import Mapping
 
 import h11
 import msgspec
 
+from mishkah.http.turned import Turned
+
 MAX_HEAD = 16 * 1024
 """Bytes of a request's head."""
+_END = b"\r\n\r\n"
+_UNFIT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]|\r\n[ \t]")
+"""Controls, a CR or LF alone, folded lines: nothing that a head of today has (RFC 9112, 2.2)."""
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)(.*)", re.ASCII | re.IGNORECASE)
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The head of a request. Headers that come twice are joined with commas; names are lower."""
+    """The head of a request. Headers that come twice are joined with commas; names are lower.
+
+    `target` is a path with its query, or ``*``.
+    """
 
     method: str
     target: str
@@ -24,23 +37,80 @@ class Head(msgspec.Struct, frozen=True):
         offered = self.headers.get("upgrade", "").lower().split(",")
         return "websocket" in (name.strip() for name in offered)
 
+    @property
+    def brings(self) -> bool:
+        """Whether a body follows."""
+        return "content-length" in self.headers or "transfer-encoding" in self.headers
+
     def again(self) -> bytes:
-        """Return the head as bytes, for who has to read it after us."""
+        """Return an upgrade's head as bytes, with only the upgrade that is accepted."""
         lines = [f"{self.method} {self.target} HTTP/1.1".encode()]
-        lines += [name + b": " + value for name, value in self.raw]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
+        lines += [name + b": " + value for name, value in self.raw if name not in _REWRITTEN]
+        lines += [b"upgrade: websocket", b"connection: Upgrade"]
+        return b"\r\n".join(lines) + _END
 
 
-def head_of(request: h11.Request) -> Head:
-    """Return *request* as h11 has read it."""
+_REWRITTEN = (b"upgrade", b"connection")
+
+
+def head_size(received: bytearray, seen: int) -> int:
+    """Return how many of the *received* bytes are the next head; 0 where it is not whole yet.
+
+    Of these *seen* were looked at before. Empty lines before it are taken away, since some clients
+    send one too many (RFC 9112, 2.2). Raises `Turned` as soon as it can't be a head.
+    """
+    while received.startswith(b"\r\n"):
+        del received[:2]
+    begin = max(seen - 3, 0)
+    end = received.find(_END, begin)
+    size = len(received) if end < 0 else end + len(_END)
+    if _UNFIT.search(received, begin, size):
+        raise Turned(400, "This is not an HTTP request.")
+    if size > MAX_HEAD:
+        raise Turned(431, f"The head of a request has at most {MAX_HEAD} bytes.")
+    return 0 if end < 0 else size
+
+
+def read_head(parser: h11.Connection, data: bytes) -> Head:
+    """Return the head that *data* is, of that `head_size`. Raises `Turned`."""
+    parser.receive_data(data)
+    event = next_event(parser)
+    if not isinstance(event, h11.Request):
+        raise Turned(400, "This is not an HTTP request.")
+    return _head_of(event)
+
+
+def next_event(parser: h11.Connection) -> object:
+    """Return what has come, as h11 has it. Raises `Turned` for what is not HTTP."""
+    try:
+        return parser.next_event()
+    except h11.RemoteProtocolError as error:
+        raise Turned(error.error_status_hint, "This is not an HTTP request.") from error
+
+
+def _head_of(request: h11.Request) -> Head:
+    """Return *request* as h11 has read it. Raises `Turned` for one that is read in two ways."""
     headers: dict[str, str] = {}
     for name, value in request.headers:
         key, text = name.decode("ascii"), value.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    return Head(
-        request.method.decode("ascii"),
-        request.target.decode("ascii"),
-        headers,
-        tuple(request.headers),
-        request.http_version.decode("ascii"),
-    )
+    version = request.http_version.decode("ascii")
+    if version not in ("1.0", "1.1"):
+        raise Turned(505, "This server speaks HTTP/1.1.")
+    if "transfer-encoding" in headers and ("content-length" in headers or version == "1.0"):
+        raise Turned(400, "The length of this request is told in two ways.")
+    method = request.method.decode("ascii")
+    target = _origin_form(method, request.target.decode("ascii"), headers.get("host", ""))
+    return Head(method, target, headers, tuple(request.headers), version)
+
+
+def _origin_form(method: str, target: str, host: str) -> str:
+    """Return *target* as a path with its query, or ``*`` (RFC 9112, 3.2)."""
+    if method == "CONNECT":
+        raise Turned(501, "This server is no proxy.")
+    if target.startswith("/") or (target == "*" and method == "OPTIONS"):
+        return target
+    found = _ABSOLUTE.fullmatch(target)
+    if found is None or found[1].lower() != host.lower():
+        raise Turned(400, "The target is neither a path nor a URL of this host.")
+    return found[2] if found[2].startswith("/") else f"/{found[2]}"

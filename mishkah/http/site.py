@@ -16,6 +16,7 @@ from mishkah.http.gateway import Application
 from mishkah.http.headers import Headed
 from mishkah.http.packaged import Packaged
 from mishkah.keeper import Keeper
+from mishkah.rest import routes as rest
 from mishkah.talk import Room
 from mishkah.tally import Tally
 
@@ -45,6 +46,7 @@ def make_site(house: Premises) -> Application:
         routes=[
             *health.routes(house),
             *metrics.routes(house),
+            *rest.routes(house),
             *packaged.routes(),
             *landing.routes(house, files, packaged),
             Mount("/", files),  # last: it takes whatever path nobody else has

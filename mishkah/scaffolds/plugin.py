@@ -23,6 +23,9 @@ NAME = "mishkah_NAME"
 
 [tool.hatch.build.targets.wheel]
 packages = ["mishkah_NAME"]
+
+[tool.pytest.ini_options]
+testpaths = ["tests"]
 """
 
 _CODE = '''\

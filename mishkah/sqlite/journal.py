@@ -16,6 +16,7 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.journal import Journal, Named, NameKey
 from mishkah.sqlite.file import StoreFile
+from mishkah.sqlite.reader import SqliteReader
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class SqliteJournal:
     """
 
     def __init__(self, file: StoreFile) -> None:
+        self.reader = SqliteReader(file.path, file.epoch, file.schema)
         self._file = file
         self._usual = 0.0
 
@@ -82,8 +84,10 @@ class SqliteJournals:
             StoreFile, self._path_of(store), schema, self._synchronous, clock=self._clock
         )
         file = await trio.to_thread.run_sync(make)
+        journal = SqliteJournal(file)
         try:
-            yield SqliteJournal(file)
+            yield journal
         finally:
+            journal.reader.close()
             with trio.CancelScope(shield=True):
                 await trio.to_thread.run_sync(file.close)

@@ -9,7 +9,8 @@ import msgspec
 from mishkah.core.commit import Commit, Taken, decode_entry
 from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
-from mishkah.journal import READ_BYTES, Named, NameKey
+from mishkah.journal import Named, NameKey
+from mishkah.reader import READ_BYTES
 from mishkah.sqlite.lines import Head, add
 from mishkah.sqlite.tables import SqlTable, checksum, row_sum
 

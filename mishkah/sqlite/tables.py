@@ -4,7 +4,7 @@ Decimals of 15 digits survive SQLite's doubles (IEEE 754 keeps 15 decimal digits
 bound as doubles and read back through their shortest spelling.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -99,7 +99,8 @@ class SqlTable:
         setters = ",".join(f"{column}=?" for column in columns)
         self.update = f"UPDATE {name} SET {setters} WHERE {key}=?"
         self.delete = f"DELETE FROM {name} WHERE {key}=?"
-        self.select = f"SELECT {','.join(columns)} FROM {name} ORDER BY _rowid_"
+        self.choose = f"SELECT {','.join(columns)} FROM {name}"
+        self.select = f"{self.choose} ORDER BY _rowid_"
 
     def bind(self, change: Change, seq: int) -> tuple[Any, ...]:
         """Return the columns of a row that is there after *change*."""
@@ -116,6 +117,20 @@ class SqlTable:
             row[name] if convert is None or row[name] is None else convert(row[name])
             for name, convert in self._to
         ]
+
+    def value(self, field: str, kept: Any) -> Any:
+        """Return *kept*, a value of *field*, as SQLite takes it."""
+        convert = _TO_SQL.get(self.table.fields[field].type)
+        return kept if convert is None or kept is None else convert(kept)
+
+    def read_some(self, fields: Sequence[str], columns: Sequence[Any]) -> dict[str, Any]:
+        """Return *fields* of a row whose *columns* these are."""
+        row = {}
+        for name, column in zip(fields, columns, strict=False):
+            convert = _FROM_SQL.get(self.table.fields[name].type)
+            row[name] = column if convert is None or column is None else convert(column)
+        self.table.restore_decimals(row)
+        return row
 
     def read(self, columns: tuple[Any, ...]) -> tuple[dict[str, Any], int, int]:
         """Return (row, seq, checksum) of one line of `select`."""

@@ -23,8 +23,10 @@ def sample(tmp_path: Path) -> Path:
 def run() -> Run:
     """Return a function that runs a command and checks its exit code."""
 
-    def run_it(*words: object, code: int = 0, env: dict[str, str] | None = None) -> Result:
-        result = CliRunner(env=env).invoke(main, [str(word) for word in words])
+    def run_it(
+        *words: object, code: int = 0, env: dict[str, str] | None = None, stdin: str | None = None
+    ) -> Result:
+        result = CliRunner(env=env).invoke(main, [str(word) for word in words], input=stdin)
         assert result.exit_code == code, result.output
         assert result.exception is None or isinstance(result.exception, SystemExit)
         return result

@@ -62,6 +62,8 @@ def test_a_folder_in_the_way_is_left_alone(run: Any, sample: Path) -> None:
 def test_a_new_plugin_passes_its_own_tests(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where it lies in the folder of another project."""
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest]\naddopts = ["--not-ours"]\n')
     run("new", "plugin", "corner_shop", "--into", tmp_path)
     folder = tmp_path / "mishkah-corner-shop"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]

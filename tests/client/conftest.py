@@ -37,7 +37,7 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def house(data: Path, autojump_clock: object) -> AsyncIterator[TestHouse]:
+async def house(data: Path) -> AsyncIterator[TestHouse]:
     async with open_test_house(data) as house:
         yield house
 

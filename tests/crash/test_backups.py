@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from support.ledger import read_file, read_store, store_path
 from support.server import COMMAND
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from mishkah.testing import write_json
 
@@ -67,9 +69,73 @@ def test_a_backup_under_load_is_a_prefix_and_can_be_restored(
     assert kept is not None
     assert kept.entries == ledger.entries
     server = launch(data).ready()
-    with server.client() as client:
-        assert client.snapshot()["seq"] == told[0]["seq"]
+    cursor = {"epoch": epoch, "since": str(told[0]["seq"])}
+    with server.client(**cursor) as client:
+        snapshot = client.snapshot()
+    assert (snapshot["seq"], snapshot["epoch"]) == (told[0]["seq"], restored.epoch)
+    assert resubscribed(server.url(), **cursor) == ["SUBSCRIBED", "RESYNC epoch", "SNAPSHOT"]
+    assert resubscribed(server.url(), **{**cursor, "epoch": restored.epoch}) == [
+        "SUBSCRIBED", "SYNCED"
+    ]  # fmt: skip
     assert server.stop() == 0
+
+
+def resubscribed(url: str, epoch: str, since: str) -> list[str]:
+    """Come back by `mishkah.v1` with a cursor; return what is said, with the reason of a RESYNC."""
+    said: list[str] = []
+    subscribe = {"type": "SUBSCRIBE", "branch": "shop", "module": "m"}
+    with connect(url, subprotocols=[Subprotocol("mishkah.v1")], max_size=None, proxy=None) as ws:
+        ws.send(json.dumps({"type": "HELLO", "v": 1, "client": "screen"}))
+        assert json.loads(ws.recv(30))["type"] == "WELCOME"
+        ws.send(json.dumps({**subscribe, "epoch": epoch, "since": int(since)}))
+        while said[-1:] not in (["SNAPSHOT"], ["SYNCED"]):
+            message = json.loads(ws.recv(30))
+            said.append(" ".join(filter(None, (message["type"], message.get("reason")))))
+    return said
+
+
+def test_a_restore_that_is_killed_leaves_the_one_store_or_the_other(
+    install: Callable[..., Path],
+    launch: Callable[..., Any],
+    tmp_path: Path,
+    seed: str,
+    figures: Counter[str],
+) -> None:
+    data, rng = install(), random.Random(seed)
+    server = launch(data).ready()
+    files = [backed_up(data, tmp_path / "first")]
+    with server.client() as till:
+        till.snapshot()
+        late = {"id": "late", "name": "متأخر", "email": "late@shop.example"}
+        answer = till.ask({"type": "INSERT", "table": "item", "data": late, "ref": "w-1"})
+        assert answer["type"] == "ACK", answer
+    server.kill()
+    files.append(backed_up(data, tmp_path / "second"))
+    ends = [read_file(file) for file in files]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert len(ends[0].entries) < len(ends[1].entries)
+    where = ("--branch", "shop", "--module", "m", "--data", data)
+    for turn in range(20):
+        restoring = subprocess.Popen(
+            [COMMAND, "restore", files[turn % 2], *map(str, where)], stderr=subprocess.DEVNULL
+        )
+        try:
+            restoring.wait(rng.uniform(0.1, 0.4))
+        except subprocess.TimeoutExpired:
+            restoring.kill()
+            restoring.wait()
+        found = read_store(data)
+        assert found is not None
+        assert found.entries in [end.entries for end in ends if end is not None]
+        figures["restores ended" if restoring.returncode == 0 else "restores killed"] += 1
+    run("restore", files[0], *where)
+    run("check", "--stores", "--data", data)
+
+
+def backed_up(data: Path, folder: Path) -> Path:
+    (told,) = json.loads(run("backup", "--data", data, "--to", folder, "--json"))
+    return Path(told["file"])
 
 
 def test_a_store_that_is_served_is_not_restored_nor_migrated(

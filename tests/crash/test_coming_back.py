@@ -92,6 +92,8 @@ def test_what_was_missed_is_what_is_sent_however_big_the_store(
         whole = screen.subscribe()
         rows = [m["data"].get("item", ()) for m in whole if m["type"] == "SNAPSHOT"]
         assert sum(map(len, rows)) == 20_000
+        with server.client(branch="shop", module="m") as seed:  # in fragments, as one message
+            assert len(seed.snapshot()["data"]["item"]) == 20_000
         cursor = {"since": whole[-1]["seq"], "epoch": whole[-1]["epoch"]}
         last = sell(till, 50)
         figures["bytes of a whole store of 20,000 rows"] = screen.received

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,9 +13,11 @@ import pytest
 from mishkah import hookspecs
 from mishkah.cli import main
 from mishkah.core import errors, frames
+from mishkah.core.definition import FieldRules
 from mishkah.core.legacy.keys import OldField, OldFile, OldIndex, OldReference, OldSchema, OldTable
 from mishkah.core.legacy.values import TYPES
 from mishkah.core.soundness import read_schema
+from mishkah.core.values import READERS
 from mishkah.limits import Limits
 
 
@@ -116,6 +119,19 @@ def test_every_key_and_type_of_the_older_list_format_is_documented(schemas_page:
             assert TYPES[word] == kind
 
 
+def test_the_schema_of_the_page_is_right_and_every_key_is_documented(schemas_page: Any) -> None:
+    schema, problems = read_schema("gym", json.loads(schemas_page.code("json")[0]))
+    assert problems == []
+    assert schema is not None
+    assert schema.notes == ()
+    rules = schemas_page.text.partition("## A field's rules")[2].partition("\n## ")[0]
+    for part in msgspec.structs.fields(FieldRules):
+        if part.encode_name != "type":
+            assert f"`{part.encode_name}`" in rules
+    for name in READERS:
+        assert f"| `{name}` |" in schemas_page.text
+
+
 def test_the_older_schema_of_the_page_is_read_with_two_notes(schemas_page: Any) -> None:
     schema, problems = read_schema("shop", json.loads(schemas_page.code("json")[-1]))
     assert problems == []
@@ -142,3 +158,11 @@ def test_every_command_and_option_is_documented(
             assert re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", operations.text), flag
         if isinstance(option.envvar, str):
             assert f"`{option.envvar}`" in operations.text
+
+
+def test_the_rooms_of_the_design_are_there() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "design.md").read_text("utf-8")
+    rooms = re.findall(r"`([\w/]+(?:\.py|/))`", page.partition("## Rooms")[2].partition("\n## ")[0])
+    assert len(rooms) > 50
+    for room in rooms:
+        assert (Path(hookspecs.__file__).parent / room).exists(), room

@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from support.sample import sample_plugins, shape
 from support.server import SAMPLE, Server, copy_sample
 
 from mishkah.catalog import Catalog
@@ -65,3 +67,25 @@ def test_the_sequence_rule_is_the_samples(readme: Any) -> None:
     kept = msgspec.convert(sample, SequenceRules).rules_of("gim", "gym")
     rule: Rule = shown.rules_of("gim", "gym")["gym_member"]["member_code"]
     assert kept["gym_member"]["member_code"] == rule
+
+
+async def test_what_the_server_says_is_what_it_says(readme: Any, autojump_clock: object) -> None:
+    told = {m["type"]: m for m in map(json.loads, readme.code("json")) if "type" in m}
+    assert set(told) == {"DELTA", "ACK", "ERROR"}
+    member = {"id": "member_101", "full_name": {"ar": "محمد", "en": "Mohamed"}, "phone": "+20 10"}
+    insert = {"type": "INSERT", "table": "gym_member", "data": member}
+    there = {"table": "gym_member", "id": "member_101"}
+    async with (
+        open_test_house(SAMPLE, plugins=sample_plugins()) as house,
+        house.client(branch="gim", module="gym", client="desk-1") as desk,
+    ):
+        await desk.ask({**insert, "ref": "w-1"})
+        changes = told["DELTA"]["data"]["changes"]
+        await desk.send({"type": "UPDATE", **there, "changes": changes, "ref": "w-3"})
+        assert shape(await desk.expect("DELTA")) == shape(told["DELTA"])
+        answer = await desk.ask({"type": "DELETE", **there, "ref": "w-5"})
+        assert shape(answer) == shape(told["ACK"])
+        del member["phone"]
+        answer = await desk.ask({**insert, "ref": "w-8"})
+        assert shape(answer) == shape(told["ERROR"])
+        assert answer["error"] == told["ERROR"]["error"]

@@ -1,13 +1,19 @@
 """Rows to files and back: what is exported is imported the same, and what is wrong is named."""
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from support.oldshop import write_old_shop
+from support.server import COMMAND
 
 from mishkah.cli import main
 from mishkah.sqlite import read_state
@@ -24,17 +30,22 @@ TABLES = {
             "qty": {"type": "integer"},
             "sold": {"type": "boolean"},
             "day": {"type": "date"},
+            "at": {"type": "timestamp"},
+            "note": {"type": "text"},
+            "any": {"type": "json"},
         }
     },
     "note": {"fields": {"id": KEY, "item": {"type": "text", "references": {"table": "item"}}}},
 }
 RULES = {"item": {"code": {"format": "C-{number:03d}"}}}
+EMPTY = dict.fromkeys(["name", "price", "qty", "sold", "day", "at", "note", "any"])
 ITEMS: list[dict[str, Any]] = [
     {"id": "a", "code": "C-007", "name": {"ar": "شاي, بالنعناع", "en": '"tea"'}, "price": 12.5,
-     "qty": 3, "sold": True, "day": "2025-10-29"},
-    {"id": "b", "code": "C-002", "name": {"ar": "قهوة"}, "price": 0.0000001, "qty": None,
-     "sold": False, "day": None},
-    {"id": "c", "code": "C-003", "name": None, "price": 7, "qty": -1, "sold": None, "day": None},
+     "qty": 3, "sold": True, "day": "2025-10-29", "at": "2025-10-29T10:00:00.000Z",
+     "note": 'سطر\r\nآخر, "بين قوسين"', "any": [1.5, None, {"كم": "٣"}]},
+    {**EMPTY, "id": "b", "code": "C-002", "name": {"ar": "قهوة"}, "price": 0.0000001,
+     "sold": False, "note": "", "any": ""},
+    {**EMPTY, "id": "c", "code": "C-003", "price": 7, "qty": -1, "note": "null", "any": "null"},
 ]  # fmt: skip
 NOTES = [{"id": "n", "item": "a"}, {"id": "line\u2028break", "item": None}]
 
@@ -140,8 +151,19 @@ def test_with_partial_the_good_lines_are_imported(filled: Path, tmp_path: Path) 
         ("x.ndjson", b"\xff", "byte 0"),
         ("x.csv", b"id,qty\na\n", "line 2"),
         ("x.csv", b'id,name\na,"{"\n', "line 2.name"),
-        ("x.csv", b'id,name\n"a\n', "unexpected end"),
+        ("x.csv", b'id,name\n"a\n', "line 2: this is not CSV: a quote is not closed"),
         ("x.csv", b"id,ghost\na,1\n", "line 2.ghost"),
+        ("x.csv", b"id,id\na,b\n", "line 1: the first line has id twice"),
+        ("x.csv", b"id,\na,b\n", "line 1: the first line has the names of fields"),
+        ("x.csv", b'id,any\nd,"{"\n', "line 2.any: this is not JSON"),
+        ("x.csv", b'id,name\nd,"x\ny"\ne,\nf\n', "line 5: it has 1 cells"),
+        ("x.ndjson", b'{"table":"item","data":{"id":"d","id":"e"}}', "line 1: this can't be read"),
+        ("x.ndjson", b'{"table":"item","data":{"id":"d","any":NaN}}', "line 1: this can't be read"),
+        (
+            "x.json",
+            b'{"tables": {"item": [\n{"id": "d"},\n{"id": "e", "qty": "x"}]}}',
+            "x.json:3: $.tables.item[1].qty",
+        ),
         ("x.xml", b"<a/>", ".json, .ndjson or .csv"),
     ],
 )
@@ -157,3 +179,88 @@ def test_a_file_that_is_wrong_is_named_with_its_place(
 def test_an_export_of_nothing_or_of_a_ghost_says_so(data: Path, filled: Path) -> None:
     assert "no table ghost" in run(data, "export", "--table", "ghost", code=1).output
     assert "--table" in run(data, "export", "--format", "csv", code=1).output
+
+
+def test_an_empty_text_is_not_an_empty_field(filled: Path, tmp_path: Path) -> None:
+    out = tmp_path / "items.csv"
+    run(filled, "export", "--format", "csv", "--table", "item", "--out", out)
+    text = out.read_text("utf-8")
+    assert ',,,"","""""' in text  # of b: at is empty, note is an empty text, any is "" in JSON
+    quoted = tmp_path / "quoted.csv"
+    quoted.write_text('"id","note","qty","day"\n"x","","",""\n')
+    run(filled, "import", quoted, "--table", "item")
+    row = rows(filled)["item"][-1]
+    assert (row["note"], row["qty"], row["day"]) == ("", None, None)
+
+
+def test_with_partial_a_line_may_refer_to_a_later_one(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lines.ndjson"
+    lines = [{"table": "note", "data": {"id": "n", "item": "late"}},
+             {"table": "note", "data": {"id": "o", "item": "never"}},
+             {"table": "item", "data": {"id": "late"}}]  # fmt: skip
+    file.write_text("\n".join(map(json.dumps, lines)))
+    told = json.loads(run(data, "import", file, "--partial", "--json", code=1).stdout)["findings"]
+    assert [finding["path"] for finding in told] == ["line 2.item"]
+    assert [row["id"] for row in rows(data)["note"]] == ["n"]
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b'{"tables": []}'])
+def test_a_file_that_can_not_be_read_is_told_in_json_too(
+    data: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "x.json").write_bytes(content)
+    (told,) = json.loads(run(data, "import", tmp_path / "x.json", "--json", code=1).stdout)[
+        "findings"
+    ]
+    assert told["file"] == "x.json"
+    assert told["path"]
+
+
+def said_on_stderr(*words: object, terminal: bool) -> str:
+    """Run `mishkah-trio` and return what it says on stderr: a terminal, or a pipe."""
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    command = [COMMAND, *map(str, words)]
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        with open(ours, "rb", buffering=0) as file:
+            said = b""
+            with contextlib.suppress(OSError):  # a terminal that its last user has left
+                while more := file.read(4096):
+                    said += more
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+def test_progress_is_shown_on_a_terminal_only(filled: Path, tmp_path: Path) -> None:
+    store = ("--branch", "shop", "--module", "m", "--data", filled)
+    out = tmp_path / "out.ndjson"
+    export = ("export", *store, "--format", "ndjson", "--table", "note", "--out", out)
+    assert said_on_stderr(*export, terminal=False) == ""
+    assert "exporting" in said_on_stderr(*export, terminal=True)
+    line = json.dumps({"table": "note", "data": {"id": "more"}}) + "\n"
+    out.write_text(line)
+    assert "reading" in said_on_stderr("import", out, *store, terminal=True)
+    out.write_text(line.replace("more", "again"))
+    again = said_on_stderr("import", out, *store, "--partial", terminal=False)
+    assert again == "1 rows imported, 0 complaints.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "shelf_id,shelf_code,label\ns9,Z,\n"),
+        ("x.csv", "id,code,label\ns9,Z,\n"),
+        ("x.ndjson", '{"table":"shelf","data":{"shelf_id":"s9","shelf_code":"Z","label":null}}\n'),
+        ("x.json", '{"shelf":[{"shelf_id":"s9","code":"Z","label":null}]}'),
+    ],
+)
+def test_rows_of_the_older_list_format_may_use_the_names_of_columns(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    data = write_old_shop(tmp_path / "old")
+    (tmp_path / name).write_text(content)
+    words = ["--table", "shelf"] if name.endswith(".csv") else []
+    run(data, "import", tmp_path / name, *words)
+    kept = read_state(data / "branches/shop/modules/m/live/store.sqlite3", "m")
+    row = json.loads(kept.tables["shelf"].records["s9"].json)
+    assert row == {"id": "s9", "code": "Z", "label": None}

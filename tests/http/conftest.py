@@ -12,6 +12,9 @@ import trio
 
 from mishkah.catalog import Catalog
 from mishkah.house import open_house
+from mishkah.http.door import Door
+from mishkah.http.gateway import Application
+from mishkah.http.guests import Guests
 from mishkah.journal import MemoryJournals
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
@@ -32,6 +35,35 @@ async def listening(data: Path, limits: Limits | None = None) -> AsyncIterator[i
 async def port(data: Path) -> AsyncIterator[int]:
     async with listening(data) as port:
         yield port
+
+
+async def _no_sockets(*_: Any) -> None:
+    raise AssertionError("a WebSocket was let in")
+
+
+@pytest.fixture
+def make_door() -> Callable[..., Door]:
+    """Return a function (app, guests, limits) → a door to *app*, which lets in no WebSocket."""
+
+    def make(app: Application, guests: Guests | None = None, **limits: Any) -> Door:
+        return Door(_no_sockets, app, guests or Guests(), Limits(**limits))
+
+    return make
+
+
+@pytest.fixture
+def at_door(make_door: Callable[..., Door]) -> Callable[..., Any]:
+    """Return a function (app, guests, limits) → a context whose value is a `knock` at the door."""
+
+    @asynccontextmanager
+    async def doors(app: Application, **how: Any) -> AsyncIterator[Callable[[], Any]]:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.serve_listeners, make_door(app, **how).serve, listeners)
+            yield lambda: open_raw(listeners[0].socket.getsockname()[1])
+            nursery.cancel_scope.cancel()
+
+    return doors
 
 
 class Raw:

@@ -13,11 +13,17 @@ HELLO = (
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
 
+LAST = "GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
 REFUSED = {
-    "a plain GET": ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
-    "GET /%": ("GET /% HTTP/1.1\r\nHost: localhost\r\n\r\n", 426),
-    "a POST": ("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}", 405),
-    "HTTP/1.0": ("GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", 400),
+    "GET /%": (LAST.replace("/nowhere", "/%"), 404),
+    "a page that is nowhere": (LAST, 404),
+    "a POST": (
+        LAST.replace("GET", "POST").replace("Con", "Content-Length: 2\r\nCon", 1) + "{}",
+        404,
+    ),
+    "a POST of a handshake": (HELLO.replace("GET", "POST") + "\r\n", 405),
+    "a handshake in HTTP/1.0": (HELLO.replace("1.1", "1.0") + "\r\n", 400),
     "no Host": (HELLO.replace("Host: 127.0.0.1\r\n", "") + "\r\n", 400),
     "two Hosts": (HELLO + "Host: localhost\r\n\r\n", 400),
     "a foreign Host": (HELLO.replace("127.0.0.1", "evil.example") + "\r\n", 403),
@@ -27,7 +33,7 @@ REFUSED = {
     "a short key": (HELLO.replace("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ=") + "\r\n", 400),
     "version 8": (HELLO.replace("Version: 13", "Version: 8") + "\r\n", 426),
     "no Connection": (HELLO.replace("Connection: Upgrade", "Connection: close") + "\r\n", 400),
-    "another upgrade": (HELLO.replace("websocket", "h2c") + "\r\n", 426),
+    "another upgrade": (LAST.replace("close", "close, Upgrade\r\nUpgrade: h2c"), 404),
     "a body": (HELLO + "Content-Length: 4\r\n\r\nbody", 400),
     "a chunked body": (HELLO + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     "a byte that is not ASCII": (HELLO + "Sec-WebSocket-Protocol: caf\xe9\r\n\r\n", 400),

@@ -44,11 +44,11 @@ class Backwards(Store):
 class Wasteful(Store):
     """Uses up a number for a refusal."""
 
-    def _work_out(self, request: Any, draft: Any, *more: Any) -> Any:
-        outcome = super()._work_out(request, draft, *more)
+    def _work_out(self, request: Any, work: Any) -> Any:
+        outcome = super()._work_out(request, work)
         if hasattr(outcome, "refusal"):
             key = ("sale", "no", "")
-            draft.take(key, (draft.counter(key) or 0) + 1)
+            work.draft.take(key, (work.draft.counter(key) or 0) + 1)
         return outcome
 
 

@@ -1,8 +1,14 @@
 """What a client of `mishkah.v1` says to the shop, and hears."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from mishkah.testing import Client
+import trio
+
+from mishkah.limits import Limits
+from mishkah.testing import Client, TestHouse, open_test_house
 
 SHOP = {"branch": "shop", "module": "m"}
 
@@ -27,3 +33,18 @@ async def until_synced(client: Client) -> list[dict[str, Any]]:
     while found[-1]["type"] != "SYNCED":
         found.append(await client.receive())
     return found
+
+
+@asynccontextmanager
+async def beside(
+    stream: trio.abc.Stream, data: Path, limits: Limits | None = None
+) -> AsyncIterator[tuple[TestHouse, Client]]:
+    """Serve *stream* in a house of its own; give the house, and a client who reads at once."""
+    async with (
+        open_test_house(data, limits=limits) as house,
+        house.v1("a") as till,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(house.house.serve, stream)
+        yield house, till
+        nursery.cancel_scope.cancel()

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import trio
-from support.talking import SHOP, insert, subscribe, until_synced, update
+from support.talking import SHOP, beside, insert, subscribe, until_synced, update
 from trio.testing import MockClock
 
 from mishkah.core.commit import Commit
@@ -179,12 +179,7 @@ async def test_a_slow_view_is_told_of_no_row_that_came_and_went(
     """The cursor is where it fell behind."""
     hello = [{"type": "HELLO", "v": 1}, {"type": "SUBSCRIBE", **SHOP, **MANY}]
     client = late(hello, capacity=3000)
-    async with (
-        open_test_house(data, limits=Limits(outbox=5000)) as house,
-        house.v1("a") as till,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(house.house.serve, client)
+    async with beside(client, data, Limits(outbox=5000)) as (_, till):
         for n in range(100):
             await till.ask(insert(f"i{n}", n, qty=20, name="x" * 100))
         await till.ask(insert("visitor", "v", qty=20))
@@ -192,7 +187,6 @@ async def test_a_slow_view_is_told_of_no_row_that_came_and_went(
         client.reads.set()
         await trio.sleep(1)
         messages = client.messages()
-        nursery.cancel_scope.cancel()
     assert [m["reason"] for m in messages if m["type"] == "RESYNC"] == ["slow"]
     rows: set[str] = set()
     for key, operation, _ in seen([m for m in messages if m["type"] == "DELTA"]):

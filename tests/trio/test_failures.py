@@ -144,6 +144,33 @@ async def test_a_damaged_store_has_failed_and_the_others_serve(
             assert await till.close_code() == 1011
 
 
+async def test_a_socket_of_several_stores_keeps_those_that_serve(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    journals = FaultyJournals()
+    failed, healthy = {"branch": "shop:2", "module": "m"}, {"branch": "shop", "module": "m"}
+    async with open_test_house(data, journals=journals) as house:
+        async with house.client(**failed) as screen:
+            await screen.receive()
+            journals.refusal = JournalDamaged("store.sqlite3: a line is not what was written")
+            await screen.send(insert("a"))
+            assert await screen.close_code() == 1012
+            journals.refusal = None
+        await trio.sleep(60)
+        async with house.v1("till") as till:
+            await till.send({"type": "SUBSCRIBE", "ref": "s", **failed})
+            no = await till.receive()
+            assert (no["code"], no["ref"]) == ("STORE_FAILED", "s")
+            await till.send({"type": "UNSUBSCRIBE", **failed})
+            for ref in range(1100):  # more than may wait for answers
+                no = await till.ask({**insert("x", str(ref)), **failed})
+                assert no["code"] == "STORE_FAILED"
+            query = {"type": "QUERY", "table": "item", "ref": "q"}
+            assert (await till.ask({**query, **failed}))["code"] == "STORE_FAILED"
+            assert (await till.ask({**insert("x", "x"), **healthy}))["type"] == "ACK"
+            assert (await till.ask({**query, **healthy}))["rows"][0]["id"] == "x"
+
+
 def refuses(new: Row, old: Row | None, view: View) -> None:
     raise Invalid("tea only", field="name", ar="شاي فقط")
 

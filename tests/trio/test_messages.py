@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import trio
-from support.talking import SHOP, insert, subscribe, until_synced, update
+from support.talking import SHOP, beside, insert, subscribe, until_synced, update
 from trio.testing import MockClock
 
 from mishkah.limits import Limits
@@ -21,12 +21,7 @@ async def test_after_unsubscribe_nothing_more_comes_of_the_view(
     said = [{"type": "HELLO", "v": 1, "client": "l"}, {"type": "SUBSCRIBE", **SHOP, **NOTES},
             {"type": "SUBSCRIBE", **SHOP}, {"type": "UNSUBSCRIBE", **SHOP}]  # fmt: skip
     client = late(said[:3], capacity=1500)
-    async with (
-        open_test_house(data) as house,
-        house.v1("a") as till,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(house.house.serve, client)
+    async with beside(client, data) as (_, till):
         await trio.sleep(1)
         for n in range(50):
             await till.ask(insert(f"i{n}", n, name="x" * 200))
@@ -38,7 +33,6 @@ async def test_after_unsubscribe_nothing_more_comes_of_the_view(
         await till.ask({**insert("n2", "n2"), "table": "note", "data": {"id": "n2"}})
         await trio.sleep(1)
         messages = client.messages()
-        nursery.cancel_scope.cancel()
     deltas = [m["data"]["id"] for m in messages if m["type"] == "DELTA"]
     assert deltas[-1] == "n2"
     assert "late" not in deltas
@@ -140,12 +134,7 @@ async def test_a_seed_socket_gets_no_message_that_the_guide_does_not_show(
 ) -> None:
     """Slow, refused, and sent away by a stopping server."""
     client = late([{**insert("bad"), "data": {"id": ""}}], capacity=3000, v1=False)
-    async with (
-        open_test_house(data, limits=Limits(outbox=5000)) as house,
-        house.v1("a") as till,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(house.house.serve, client)
+    async with beside(client, data, Limits(outbox=5000)) as (house, till):
         for n in range(100):
             await till.ask(insert(f"i{n}", n, name="x" * 100))
         client.reads.set()
@@ -157,7 +146,6 @@ async def test_a_seed_socket_gets_no_message_that_the_guide_does_not_show(
         house.house.stop()
         await trio.sleep(1)
         goodbye = client.taken
-        nursery.cancel_scope.cancel()
     assert {message["type"] for message in messages} == {"SNAPSHOT", "DELTA", "ERROR"}
     assert [m["type"] for m in messages].count("SNAPSHOT") == 1
     assert messages[-1]["data"]["id"] == "end"

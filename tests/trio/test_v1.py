@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import trio
-from support.talking import SHOP, insert, subscribe, until_synced
+from support.talking import SHOP, beside, insert, subscribe, until_synced
 from trio.testing import MockClock
 
+from mishkah import showing
 from mishkah.journal import MemoryJournals
 from mishkah.limits import Limits
 from mishkah.testing import open_test_house
@@ -231,12 +232,7 @@ async def test_a_slow_client_is_resynced_from_the_log(
         insert("l", 0),
     ]
     client = late(hello, capacity=3000)
-    async with (
-        open_test_house(data, limits=Limits(outbox=20_000)) as house,
-        house.v1("a") as till,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(house.house.serve, client)
+    async with beside(client, data, Limits(outbox=20_000)) as (_, till):
         for n in range(500):
             await till.ask(insert(f"i{n}", n, name="x" * 100))
         client.reads.set()
@@ -244,7 +240,6 @@ async def test_a_slow_client_is_resynced_from_the_log(
         await till.ask(insert("end", "end"))
         await trio.sleep(1)
         messages = client.messages()
-        nursery.cancel_scope.cancel()
     kinds = [message["type"] for message in messages]
     assert kinds[:2] == ["WELCOME", "SUBSCRIBED"]
     assert kinds.count("ACK") == kinds.count("RESYNC") == 1
@@ -254,6 +249,27 @@ async def test_a_slow_client_is_resynced_from_the_log(
     first = next(m["seq"] for m in messages if m["type"] == "SNAPSHOT")
     assert sorted(set(seqs)) == list(range(first + 1, 504)), "nothing is missed"
     assert seqs == sorted(seqs)
+
+
+async def test_what_a_view_does_not_show_is_no_gap_on_resume(
+    autojump_clock: MockClock, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is read in steps; one that ends with what others see must not look like a hole."""
+    monkeypatch.setattr(showing, "STEP", 3)
+    view = {"tables": ["item"], "where": ["qty", ">", 5]}
+    async with open_test_house(data) as house, house.v1("a") as till:
+        async with house.v1("b") as screen:
+            told = await subscribe(screen, **view)
+        for n in range(20):
+            await till.ask(insert(f"i{n}", n, qty=9 if n in (0, 8, 19) else 0))
+        async with house.v1("b") as screen:
+            await subscribe(screen, since=told["seq"], epoch=told["epoch"], **view)
+            *deltas, _ = await until_synced(screen)
+        assert [delta["data"]["id"] for delta in deltas] == ["i0", "i8", "i19"]
+        assert [delta["prev"] for delta in deltas] == [
+            told["seq"],
+            *(d["seq"] for d in deltas[:-1]),
+        ]
 
 
 async def test_a_query_has_one_answer(autojump_clock: MockClock, data: Path) -> None:

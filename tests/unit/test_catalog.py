@@ -154,7 +154,7 @@ def test_every_wrong_seed_and_event_is_named(install: Install) -> None:
     write_json(data / MODULE / "live" / "data.json", {"events": events})
     assert complaints(data) == [
         (f"{MODULE}/live/data.json", place)
-        for place in ("$.events[1]", "$.events[2]", "$.events[3]", "$.events[4].id")
+        for place in ("$.events[1]", "$.events[2]", "$.events[3]", "$.events[4].data.id")
     ]
 
 

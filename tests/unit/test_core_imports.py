@@ -63,6 +63,23 @@ def test_the_core_looks_at_no_clock_and_no_file(file: Path) -> None:
         assert name not in LOOKS_AT_THE_WORLD, f"{file}:{line}: {name}()"
 
 
+PURE_CLIENT = [HOUSE / "client" / f"{name}.py" for name in (
+    "belongs", "errors", "heard", "machine", "outbox", "overlay", "replica", "screen",
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize("file", PURE_CLIENT, ids=name_of)
+def test_the_clients_core_is_as_pure(file: Path) -> None:
+    for name in imports(file):
+        top = name.partition(".")[0]
+        pure = top in sys.stdlib_module_names and top not in WORLDLY
+        ours = name.startswith("mishkah.core.") or name.rpartition(".")[0] in {
+            f"mishkah.client.{one.stem}" for one in PURE_CLIENT
+        }
+        assert pure or top == "msgspec" or ours, f"{file}: {name}"
+    assert not any(name in LOOKS_AT_THE_WORLD for _, name in calls(file))
+
+
 @pytest.mark.parametrize("file", CORE, ids=name_of)
 def test_nothing_in_the_core_waits(file: Path) -> None:
     waits = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
@@ -79,6 +96,9 @@ FORBIDDEN = {
     "sqlite.": ["store", "session", "http", "feed", "catalog", "house", "keeper", "plugins"],
     "http.": ["store", "session", "sqlite", "journal", "catalog", "house", "keeper", "core.state"],
     "keeper": ["session", "http", "sqlite", "house", "catalog", "plugins"],
+    "client.": ["store", "session", "talk", "feed", "showing", "journal", "sqlite", "http",
+                "catalog", "house", "keeper", "plugins", "testing", "core.state", "core.draft",
+                "core.transact"],
     "plugins": ["store", "session", "journal", "sqlite", "http", "catalog", "house", "keeper"],
     "hookspecs": ["store", "session", "journal", "sqlite", "http", "catalog", "house", "keeper"],
     "catalog": ["session", "http", "sqlite", "house", "app"],

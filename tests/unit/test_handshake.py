@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mishkah.http.guests import Guests, is_origin
 from mishkah.http.handshake import Upgrade, read_upgrade
+from mishkah.http.head import Head, head_size, read_head
 from mishkah.http.turned import Turned
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -29,14 +31,29 @@ def head(target: str = "/", method: str = "GET", version: str = "1.1", **changes
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
+def read(request: bytes) -> Head:
+    """Return the head of *request*, as a connection reads it."""
+    size = head_size(bytearray(request), 0)
+    if size == 0:
+        raise Turned(408, "It would wait for more.")
+    return read_head(h11.Connection(h11.SERVER), request.lstrip(b"\r\n")[:size])
+
+
+def let_in(request: bytes, guests: Guests = GUESTS) -> Upgrade:
+    """Return the handshake that *request* is. Raises Turned."""
+    head = read(request)
+    guests.check(head.headers.get("host"), head.headers.get("origin"))
+    return read_upgrade(head)
+
+
 def turned(request: bytes, guests: Guests = GUESTS) -> Turned:
     with pytest.raises(Turned) as no:
-        read_upgrade(request, guests)
+        let_in(request, guests)
     return no.value
 
 
 def test_an_opening_handshake_is_let_in() -> None:
-    assert read_upgrade(head(), GUESTS) == Upgrade(())
+    assert let_in(head()) == Upgrade(())
 
 
 @pytest.mark.parametrize(
@@ -50,13 +67,13 @@ def test_an_opening_handshake_is_let_in() -> None:
     ],
 )
 def test_what_browsers_add_is_no_obstacle(changes: dict[str, str]) -> None:
-    assert read_upgrade(head(**changes), GUESTS).query == ()
+    assert let_in(head(**changes)).query == ()
 
 
 @pytest.mark.parametrize(
     ("request_head", "status"),
     [
-        (b"\r\n\r\n", 400),
+        (b"hello\r\n\r\n\r\n", 400),
         (b"hello\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n", 400),
@@ -68,8 +85,13 @@ def test_what_browsers_add_is_no_obstacle(changes: dict[str, str]) -> None:
         (head(Host=""), 400),
         (head(method="POST"), 405),
         (head(method="OPTIONS"), 405),
-        (head(Upgrade=None), 426),
-        (head(Upgrade="h2c"), 426),
+        (head(version="2.0"), 505),
+        (head(method="CONNECT", target="localhost:8080"), 501),
+        (head("http://evil.example/"), 400),
+        (head("till"), 400),
+        (head(Cookie="a\r\n b"), 400),
+        (head(Cookie="a\nb: c"), 400),
+        (head(Cookie="a\x00"), 400),
         (head(Connection=None), 400),
         (head(Connection="close"), 400),
         (head(Connection="upgraded"), 400),
@@ -98,7 +120,6 @@ def test_every_other_request_is_answered_in_plain_http(request_head: bytes, stat
 
 def test_a_request_that_could_do_better_is_told_how() -> None:
     assert b"Allow: GET" in turned(head(method="PUT")).response()
-    assert b"Upgrade: websocket" in turned(head(Upgrade=None)).response()
     assert b"Sec-WebSocket-Version: 13" in turned(head(Sec_WebSocket_Version="7")).response()
 
 
@@ -115,7 +136,7 @@ FOREIGN = ["evil.example", "till.shop.example.evil.example", "shop.example",
 
 @pytest.mark.parametrize("host", OWN)
 def test_the_server_answers_to_its_own_names(host: str) -> None:
-    assert read_upgrade(head(Host=host), GUESTS) == Upgrade(())
+    assert let_in(head(Host=host)) == Upgrade(())
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -138,7 +159,7 @@ def test_the_server_answers_to_no_foreign_name(host: str) -> None:
 def test_pages_of_this_server_of_loopback_and_of_the_list_may_connect(
     host: str, origin: str
 ) -> None:
-    assert read_upgrade(head(Host=host, Origin=origin), GUESTS) == Upgrade(())
+    assert let_in(head(Host=host, Origin=origin)) == Upgrade(())
 
 
 @pytest.mark.parametrize(
@@ -188,7 +209,7 @@ def test_two_origins_or_hosts_are_none() -> None:
 def test_the_query_is_decoded_and_an_empty_value_is_a_value(
     target: str, query: list[tuple[str, str]]
 ) -> None:
-    assert read_upgrade(head(target), GUESTS).query == tuple(query)
+    assert let_in(head(target)).query == tuple(query)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +217,8 @@ def test_the_query_is_decoded_and_an_empty_value_is_a_value(
     [("mishkah.v1", True), ("x, mishkah.v1", True), ("mishkah.v2", False), ("", False)],
 )
 def test_the_subprotocol_is_chosen_where_it_is_offered(offered: str, v1: bool) -> None:
-    assert read_upgrade(head(Sec_WebSocket_Protocol=offered), GUESTS).v1 is v1
-    assert not read_upgrade(head(), GUESTS).v1
+    assert let_in(head(Sec_WebSocket_Protocol=offered)).v1 is v1
+    assert not let_in(head()).v1
 
 
 def test_a_query_that_is_not_utf8_is_no_name_of_anybody() -> None:
@@ -209,7 +230,7 @@ def test_a_query_that_is_not_utf8_is_no_name_of_anybody() -> None:
 )
 def test_an_origin_that_browsers_send_may_be_allowed(origin: str) -> None:
     assert is_origin(origin)
-    assert read_upgrade(head(Origin=origin), Guests(origins=frozenset({origin})))
+    assert let_in(head(Origin=origin), Guests(origins=frozenset({origin})))
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "https://", "https://a/", "https://a b", "://a"])
@@ -218,10 +239,23 @@ def test_what_no_browser_sends_is_no_origin(text: str) -> None:
 
 
 def test_a_parameter_that_is_given_twice_is_empty_and_so_no_name() -> None:
-    upgrade = read_upgrade(head("/?branch=dar&branch=remal&module=pos"), GUESTS)
+    upgrade = let_in(head("/?branch=dar&branch=remal&module=pos"))
     assert upgrade.parameter("branch") == ""
     assert upgrade.parameter("module") == "pos"
     assert upgrade.parameter("client") is None
+
+
+@pytest.mark.parametrize("upgrade", [None, "h2c", "TLS/1.2", "websockets"])
+def test_who_asks_for_no_websocket_is_the_sites(upgrade: str | None) -> None:
+    assert not read(head(Upgrade=upgrade)).upgrades
+
+
+def test_of_several_upgrades_the_websocket_is_accepted() -> None:
+    several = read(head(Upgrade="h2c, WebSocket", Connection="keep-alive, Upgrade"))
+    assert several.upgrades
+    again = read(several.again())
+    assert (again.headers["upgrade"], again.headers["connection"]) == ("websocket", "Upgrade")
+    assert again.headers["sec-websocket-key"] == KEY
 
 
 @given(st.binary(max_size=200), st.integers(0, 200), st.integers(0, 20))
@@ -230,7 +264,7 @@ def test_a_head_of_any_bytes_is_let_in_or_turned_away(junk: bytes, at: int, cut:
     request = good[:at] + junk + good[at + cut :]
     answer = b"HTTP/1.1 4"
     try:
-        read_upgrade(request, GUESTS)
+        let_in(request)
     except Turned as no:
         answer = no.response()
     assert answer.startswith(b"HTTP/1.1 4")

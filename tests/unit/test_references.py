@@ -187,3 +187,16 @@ def test_nothing_that_is_written_leaves_a_reference_to_nothing(commands: list[li
             key = reference.get("field", "id")
             there = {row[key] for row in shop.rows(reference["table"]).values()}
             assert {row[name] for row in shop.rows(table).values()} - {None} <= there
+
+
+def test_what_is_emptied_was_perhaps_referred_to() -> None:
+    tables = {
+        "hall": {"fields": {"id": KEY}},
+        "seat": {"fields": {"id": KEY, "hall": {**refers("hall", "set-null"), "unique": True}}},
+        "ticket": {"fields": {"id": KEY, "at": refers("seat", "restrict", field="hall")}},
+    }
+    shop = Shop(tables)
+    shop.do(insert("hall", "h"), insert("seat", "s", hall="h"), insert("ticket", "t", at="h"))
+    assert shop.refused(Delete(table="hall", id="h")) == ["/id"]
+    shop.do(Delete(table="ticket", id="t"), Delete(table="hall", id="h"))
+    assert shop.rows("seat")["s"]["hall"] is None

@@ -35,6 +35,7 @@ def write(state: State, command: Any, at: datetime = NOON, *, importing: bool = 
         ({"type": "text", "maxLength": 3}, "قهو", "قهوة", "maxLength"),
         ({"type": "text", "pattern": "^[A-Z]{2}$"}, "EG", "eg", "pattern"),
         ({"type": "text", "pattern": "b"}, "abc", "ac", "pattern"),
+        ({"type": "text", "pattern": "a"}, "a" * 1000, "a" * 1001, "pattern"),
         ({"type": "text", "pattern": "^[0-9]+$"}, "12", "12\n", "pattern"),
         ({"type": "text", "pattern": r"^\d+$"}, "12", "١٢", "pattern"),
         ({"type": "text", "pattern": r"^[$][]$^]\$$"}, "$$$", "$$\n", "pattern"),
@@ -139,3 +140,17 @@ def test_all_rules_that_a_row_breaks_are_told_together() -> None:
     with pytest.raises(InvalidRow) as no:
         write(state, Insert(table="t", data={"id": "1", "a": "xx", "b": 1}))
     assert {(d.path, d.rule) for d in no.value.details} == {("/a", "maxLength"), ("/b", "min")}
+
+
+@pytest.mark.parametrize(
+    "rule", [{"min": "2030-01-01"}, {"max": "2020-01-01"}, {"enum": ["2020-01-01"]}]
+)
+def test_the_moment_obeys_the_rules_of_its_field(rule: dict[str, Any]) -> None:
+    field = {"type": "date", "default": "now", **rule}
+    with pytest.raises(InvalidRow) as no:
+        write(state_of(day=field), Insert(table="t", data={"id": "a"}))
+    assert [detail.path for detail in no.value.details] == ["/day"]
+    changed = state_of(day={"type": "date", "onUpdate": "now", **rule}, n={"type": "integer"})
+    write(changed, Insert(table="t", data={"id": "a"}))
+    with pytest.raises(InvalidRow):
+        write(changed, Update(table="t", id="a", changes={"n": 1}))

@@ -1,0 +1,49 @@
+"""Where the API tells of itself: OpenAPI as JSON, and a page for people that needs no network."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mishkah.core.errors import UnknownModule
+from mishkah.core.seeding import Recipe
+from mishkah.jsonfile import BadFile
+from mishkah.rest.asking import Desk
+from mishkah.rest.openapi import describe_api
+from mishkah.rest.page import STYLE, write_index, write_page
+from mishkah.rest.problems import is_arabic
+from mishkah.rest.requests import Parameters
+
+_json = msgspec.json.Encoder(decimal_format="number")
+
+
+async def openapi(desk: Desk, request: Request, given: Parameters) -> Response:
+    """Describe the module that the parameters name, or else the path."""
+    path = request.path_params
+    named = {"branch": path["b"], "module": path["m"]} if "b" in path else given
+    recipe = _recipe(desk, named)
+    return Response(_json.encode(describe_api(recipe)), media_type="application/json")
+
+
+async def page(desk: Desk, request: Request, given: Parameters) -> Response:
+    """Write the page of one module, or the list of all where none is named."""
+    arabic = given["lang"] == "ar" if "lang" in given else is_arabic(request)
+    if "branch" in given or "module" in given:
+        recipe = _recipe(desk, given)
+        text = write_page(recipe, arabic=arabic)
+    else:
+        text = write_index(desk.house.catalog.listed, arabic=arabic)
+    return Response(text, media_type="text/html")
+
+
+async def style(desk: Desk, request: Request, given: Parameters) -> Response:
+    return Response(STYLE, media_type="text/css")
+
+
+def _recipe(desk: Desk, named: Parameters) -> Recipe:
+    store = desk.house.catalog.resolve(named.get("branch"), named.get("module"))
+    if store is None:
+        raise UnknownModule
+    try:
+        return desk.house.catalog.recipe(store)
+    except BadFile as bad:
+        raise UnknownModule from bad

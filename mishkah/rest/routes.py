@@ -1,0 +1,74 @@
+"""Every address under /api/v1, with its methods and parameters, on one page."""
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from mishkah.core.errors import Refused
+from mishkah.rest import changes, describing, queries, reading, snapshots, writing
+from mishkah.rest.asking import Desk, Handler
+from mishkah.rest.problems import HANDLERS, Problem, problem, told
+from mishkah.rest.requests import parameters
+
+if TYPE_CHECKING:
+    from mishkah.http.site import Premises
+
+PREFIX = "/api/v1"
+MODULE = "/branches/{b}/modules/{m}"
+
+Methods = dict[str, tuple[Handler, tuple[str, ...]]]
+"""Method → what answers it, and the parameters that it takes."""
+
+ADDRESSES: dict[str, Methods] = {
+    "/branches": {"GET": (reading.branches, ())},
+    MODULE: {"GET": (reading.info, ())},
+    "/openapi.json": {"GET": (describing.openapi, ("branch", "module"))},
+    f"{MODULE}/openapi.json": {"GET": (describing.openapi, ())},
+    f"{MODULE}/schema": {"GET": (reading.schema, ())},
+    f"{MODULE}/snapshot": {"GET": (snapshots.snapshot, ("tables",))},
+    f"{MODULE}/changes": {"GET": (changes.changes, changes.PARAMETERS)},
+    f"{MODULE}/aggregate": {"GET": (queries.totals, queries.TOTALS)},
+    f"{MODULE}/sequences": {"GET": (reading.sequences, ())},
+    f"{MODULE}/sequences/{{t}}/{{f}}": {"POST": (writing.take_numbers, ())},
+    f"{MODULE}/transactions": {"POST": (writing.transact, ())},
+    f"{MODULE}/tables/{{t}}": {"GET": (queries.page, queries.PAGE), "POST": (writing.insert, ())},
+    f"{MODULE}/tables/{{t}}/{{id:path}}": {
+        "GET": (reading.row, ()),
+        "PATCH": (writing.update, ()),
+        "DELETE": (writing.delete, ()),
+    },
+}
+
+PAGES: dict[str, Methods] = {
+    "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
+    "/docs/style.css": {"GET": (describing.style, ())},
+}
+"""What people read, beside the API."""
+
+
+def routes(house: "Premises") -> list[BaseRoute]:
+    """Return what answers under `PREFIX`."""
+    desk = Desk(house)
+    api = Starlette(
+        routes=[_route(desk, path, methods) for path, methods in ADDRESSES.items()],
+        exception_handlers=HANDLERS,
+    )
+    api.router.redirect_slashes = False
+    pages = [_route(desk, path, methods) for path, methods in PAGES.items()]
+    return [Mount(PREFIX, api), *pages]
+
+
+def _route(desk: Desk, path: str, methods: Methods) -> Route:
+    async def answer(request: Request) -> Response:
+        handler, allowed = methods["GET" if request.method == "HEAD" else request.method]
+        try:
+            return await handler(desk, request, parameters(request, allowed))
+        except Refused as refusal:
+            return told(problem(refusal), request)
+        except Problem as refused:
+            return told(refused, request)
+
+    return Route(path, answer, methods=list(methods))

@@ -1,0 +1,111 @@
+"""What is read by HTTP: pages, totals, snapshots, and what the client has already."""
+
+import json
+from typing import Any
+
+PLAIN = {"Accept-Encoding": "identity"}
+
+
+async def fill(api: Any, count: int, **more: Any) -> None:
+    ops = [
+        {"type": "INSERT", "table": "item",
+         "data": {"id": f"i{n}", "name": f"n{n % 3}", "price": (n % 4) / 10, **more}}
+        for n in range(count)
+    ]  # fmt: skip
+    assert (await api.post("transactions", json={"ops": ops})).status_code == 200
+
+
+async def test_branches_and_modules_are_listed(api: Any) -> None:
+    listed = (await api.get("/api/v1/branches")).json()["branches"]
+    assert [(one["branch"], one["kind"], one["modules"]) for one in listed] == [
+        ("shop", "default", ["m"]), ("^shop:", "pattern", ["m"])
+    ]  # fmt: skip
+    info = (await api.get("/api/v1/branches/shop/modules/m")).json()
+    assert (info["branch"], info["module"], info["seq"]) == ("shop", "m", 1)
+    assert info["tables"] == ["item", "note"]
+    schema = (await api.get("schema")).json()
+    assert schema["tables"]["item"]["fields"]["qty"] == {"type": "integer", "default": 1}
+
+
+async def test_pages_lead_through_a_table_while_rows_come_and_go(api: Any) -> None:
+    await fill(api, 10)
+    where = json.dumps(["name", "!=", "n2"])
+    asked = {"where": where, "order": "-price,name", "limit": 2, "fields": "id"}
+    found: list[str] = []
+    while True:
+        page = (await api.get("tables/item", params=asked)).json()
+        found += [row["id"] for row in page["rows"]]
+        if page["next"] is None:
+            break
+        asked["cursor"] = page["next"]
+        await api.delete(f"tables/item/{found[0]}")
+        await api.post("tables/item", json={"id": f"late{len(found)}", "price": 99})
+    assert found == ["i3", "i7", "i6", "i9", "i1", "i0", "i4"]
+
+
+async def test_totals_are_exact(api: Any) -> None:
+    await fill(api, 8)
+    values = {"n": ["count"], "sum": ["sum", "price"], "avg": ["avg", "price"]}
+    asked = {"table": "item", "by": "name", "values": json.dumps(values)}
+    rows = (await api.get("aggregate", params=asked)).json()["rows"]
+    assert rows == [
+        {"name": "n0", "n": 3, "sum": 0.5, "avg": 0.166666667},
+        {"name": "n1", "n": 3, "sum": 0.4, "avg": 0.133333333},
+        {"name": "n2", "n": 2, "sum": 0.3, "avg": 0.15},
+    ]
+    where = json.dumps(["price", "null", True])
+    one = await api.get("aggregate", params={**asked, "by": "id", "where": where})
+    assert one.json()["rows"] == []
+
+
+async def test_a_snapshot_is_what_a_socket_is_shown(api: Any) -> None:
+    await fill(api, 900, info={"text": "x" * 1000})
+    shown = await api.get("snapshot", headers=PLAIN)
+    async with api.house.client(branch="shop", module="m") as till:
+        assert shown.json() == await till.expect("SNAPSHOT")
+    told = shown.json()
+    assert shown.headers["etag"] == f'"{told["epoch"]}-{told["seq"]}"'
+    assert len(told["data"]["item"]) == 900
+    some = await api.get("snapshot", params={"tables": "note"}, headers=PLAIN)
+    assert some.json()["data"] == {"note": [{"id": "n1", "text": "hello"}]}
+    none = await api.get("snapshot", params={"tables": "note,x"})
+    assert (none.status_code, none.json()["code"]) == (404, "UNKNOWN_TABLE")
+
+
+async def test_a_snapshot_is_packed_for_who_takes_it(api: Any) -> None:
+    await fill(api, 300, info={"text": "x" * 1000})
+    plain = await api.get("snapshot", headers=PLAIN)
+    packed = await api.get("snapshot", headers={"Accept-Encoding": "br, gzip;q=0.5"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.json() == plain.json()  # the client has unpacked it
+    assert packed.num_bytes_downloaded < len(plain.content) / 10
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["etag"] != plain.headers["etag"]  # other bytes (RFC 9110, 8.8.3.3)
+    refused = await api.get("snapshot", headers={"Accept-Encoding": "gzip;q=0"})
+    assert "content-encoding" not in refused.headers
+
+
+async def test_what_the_client_has_is_not_sent_again(api: Any) -> None:
+    await fill(api, 3)
+    values = {"table": "item", "values": '{"n": ["count"]}'}
+    for address, params in (
+        ("snapshot", {}), ("tables/item", {}), ("tables/item/i1", {}), ("aggregate", values)
+    ):  # fmt: skip
+        first = await api.get(address, params=params)
+        for has in (first.headers["etag"], f'"x-1", W/{first.headers["etag"]}', "*"):
+            again = await api.get(address, params=params, headers={"If-None-Match": has})
+            assert (again.status_code, again.content) == (304, b"")
+        await api.patch("tables/item/i1", json={"changes": {"email": f"a@{len(address)}"}})
+        known = {"If-None-Match": first.headers["etag"]}
+        assert (await api.get(address, params=params, headers=known)).status_code == 200
+
+
+async def test_a_head_is_answered_without_a_body(api: Any) -> None:
+    for address in ("snapshot", "tables/note", "changes"):
+        head = await api.head(address, headers={"Accept": "text/event-stream"})
+        assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
+
+
+async def test_the_branch_of_a_pattern_opens_on_first_use(api: Any) -> None:
+    row = await api.get("/api/v1/branches/shop:north/modules/m/tables/note/n1")
+    assert row.json() == {"id": "n1", "text": "hello"}
