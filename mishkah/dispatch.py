@@ -35,7 +35,8 @@ class Audience:
         self.slots = slots
         self.listeners: list[Listener] = []
         self._most = _SPARE
-        self._shown = 0
+        self.shown = 0
+        """DELTAs that wait for each listener."""
         self._waiting: list[Piece] = []
 
     def join(self, listener: Listener) -> None:
@@ -52,17 +53,16 @@ class Audience:
             return
         frames = wire.deltas(signature, self.view.id, commit, shown, self.prev)
         self.prev = commit.seq
-        self._shown += len(shown)
+        self.shown += len(shown)
         self._waiting.append(Piece(frames, commit.seq))
 
-    def publish(self) -> int:
-        """Put what waits into every outbox; return how many DELTAs that are, over all."""
+    def publish(self) -> None:
+        """Put what waits into every outbox."""
         pieces = list(together(self._waiting))
         self._waiting.clear()
         for listener in self.listeners:
             listener.outbox.put(listener, pieces)
-        shown, self._shown = self._shown, 0
-        return shown * len(self.listeners)
+        self.shown = 0
 
     def is_looked_at(self) -> bool:
         """Forget who has gone, and tell whether anybody is left."""
@@ -134,7 +134,8 @@ class Dispatch:
     def publish(self) -> None:
         """Put what was noted into the outboxes; forget views that nobody looks at."""
         for audience in self._touched.values():
-            self._tally.deltas += audience.publish()
+            self._tally.deltas += audience.shown * len(audience.listeners)
+            audience.publish()
             if not audience.is_looked_at():
                 self._forget(audience)
         self._touched.clear()

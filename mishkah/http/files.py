@@ -73,8 +73,6 @@ class Files:
 
     async def find(self, request: Request) -> Response | None:
         """Return what answers *request*, None where there is no such file."""
-        if request.method not in ("GET", "HEAD"):
-            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         raw = bytes(request.scope["raw_path"])
         try:
             folder, names = self._place(raw)
@@ -85,6 +83,9 @@ class Files:
             query = request.scope["query_string"]
             target = raw + b"/" + (b"?" + query if query else b"")
             return RedirectResponse(target.decode("ascii"))
+        if request.method not in ("GET", "HEAD"):
+            os.close(opened.descriptor)
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         return _FileResponse(opened)
 
     def _place(self, raw: bytes) -> tuple[Path, list[str]]:

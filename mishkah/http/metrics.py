@@ -208,6 +208,4 @@ class Counting:
 
 def _route(scope: Scope) -> str:
     route = scope.get("route")
-    if route is None:
-        return "none"
-    return f"{scope.get('root_path', '')}{route.path}" or "files"
+    return "files" if route is None else f"{scope.get('root_path', '')}{route.path}"

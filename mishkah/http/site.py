@@ -5,7 +5,6 @@ from typing import Protocol
 
 import trio
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
@@ -49,7 +48,7 @@ def make_site(house: Premises) -> Application:
             *rest.routes(house),
             *packaged.routes(),
             *landing.routes(house, files, packaged),
-            Mount("/", files),  # last: it takes whatever path nobody else has
         ]
     )
+    app.router.default = files  # it has whatever path nobody else has
     return metrics.Counting(Headed(app), house.tally)
