@@ -81,6 +81,13 @@ def proxy(session: nox.Session) -> None:
 
 
 @nox.session
+def openapi(session: nox.Session) -> None:
+    """A real server, held against its own OpenAPI by Schemathesis: thousands of odd requests."""
+    install(session, *TEST_TOOLS, "schemathesis>=4.10")
+    session.run("python", "tests/openapi/check.py", *(session.posargs or ["myapp", "gim"]))
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documents' examples, run; their lists, held against the code."""
     install(session, *TEST_TOOLS)

@@ -11,7 +11,9 @@ from mishkah.core.totals import FUNCTIONS
 from mishkah.core.values import MAX_INTEGER
 from mishkah.rest.changes import DEFAULT_COMMITS, MAX_COMMITS
 from mishkah.rest.problems import STATUS
+from mishkah.rest.requests import MAX_KEY_NAME
 from mishkah.rest.shapes import (
+    KEY,
     Shape,
     add_shape,
     changes_shape,
@@ -81,7 +83,7 @@ class _Description:
                     "snapshot",
                     "All rows at one commit",
                     _SNAPSHOT,
-                    [_query("tables", TEXT, "Names of tables, with commas.")],
+                    [_names("tables", tables, "Some tables only.")],
                     known=True,
                 )
             },
@@ -101,7 +103,15 @@ class _Description:
         done = _with(seq=SEQ, row={"anyOf": [row, {"type": "null"}]}, optional=_DUP)
         patch = _with(optional={"changes": _ref(f"{name}.changes"), "add": _ref(f"{name}.add")})
         tagged = [_param("If-Match"), _param("Idempotency-Key")]
-        of_page = [_param(n) for n in ("where", "order", "limit", "cursor", "fields")]
+        sortable = [n for n, field in table.fields.items() if field.type != "json"]
+        ways = [way for name in sortable for way in (name, f"-{name}")]
+        of_page = [
+            _param("where"),
+            _names("order", ways, "Fields; -field goes down."),
+            _param("limit"),
+            _param("cursor"),
+            _names("fields", list(table.fields), "What of each row is wanted."),
+        ]
         return {
             f"{self._at}/tables/{name}": {
                 "get": _get(f"list.{name}", f"Rows of {name}", page, of_page, known=True),
@@ -133,6 +143,7 @@ class _Description:
             _with(optional={"count": many}),
             numbers,
             200,
+            optional=True,
         )
         return {f"{self._at}/sequences/{table}/{field}": {"post": take}}
 
@@ -161,6 +172,8 @@ def _write(
     answer: Shape,
     status: int,
     params: Sequence[Shape] | None = None,
+    *,
+    optional: bool = False,
 ) -> Shape:
     said: Shape = {
         "operationId": name,
@@ -169,7 +182,8 @@ def _write(
         "responses": {str(status): _json_response(answer), **_PROBLEMS},
     }
     if body is not None:
-        said["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+        content = {"application/json": {"schema": body}}
+        said["requestBody"] = {"required": not optional, "content": content}
     return said
 
 
@@ -207,7 +221,7 @@ def _aggregate(tables: Sequence[str]) -> Shape:
     params = [
         {**_query("table", table, "The table."), "required": True},
         {**_query("values", values, "What to work out.", as_json=True), "required": True},
-        _query("by", TEXT, "Fields that make groups, with commas."),
+        _list("by", TEXT, "Fields that make groups."),
         _param("where"),
     ]
     return _get("aggregate", "Counts, sums, averages and ends", rows, params, known=True)
@@ -263,6 +277,16 @@ def _query(name: str, shape: Shape, description: str, *, as_json: bool = False) 
     if as_json:
         return {**said, "content": {"application/json": {"schema": shape}}}
     return {**said, "schema": shape}
+
+
+def _names(name: str, known: Sequence[str], description: str) -> Shape:
+    return _list(name, {"type": "string", "enum": list(known)}, description)
+
+
+def _list(name: str, item: Shape, description: str) -> Shape:
+    """Return a parameter that is a list with commas."""
+    shape = {"type": "array", "items": item, "minItems": 1, "maxItems": 100, "uniqueItems": True}
+    return {**_query(name, shape, description), "style": "form", "explode": False}
 
 
 def _header(name: str, shape: Shape, description: str) -> Shape:
@@ -333,20 +357,18 @@ _SNAPSHOT = _with(
     optional={"view": TEXT},
 )
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
-_NAME = {"type": "string", "minLength": 1, "maxLength": 120, "pattern": "^[!-~]+$"}
+_NAME = {"type": "string", "minLength": 1, "maxLength": MAX_KEY_NAME, "pattern": "^[!-~]+$"}
 _PARAMETERS = {
     "id": {
         "name": "id",
         "in": "path",
         "required": True,
         "description": "The row's primary key.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+        "schema": KEY,
     },
     "where": _query("where", _ref("Filter"), "Which rows.", as_json=True),
-    "order": _query("order", TEXT, "Fields with commas; -field goes down."),
     "limit": _query("limit", _LIMIT, "Rows in one page."),
     "cursor": _query("cursor", TEXT, "The next of the page before."),
-    "fields": _query("fields", TEXT, "Names of fields, with commas."),
     "If-Match": _header("If-Match", TEXT, "The ETag of the row that the user saw."),
     "If-None-Match": _header("If-None-Match", TEXT, "The ETag of what the client has."),
     "Idempotency-Key": _header("Idempotency-Key", _NAME, "The write's name, for ever."),

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from starlette.requests import Request
 
-from mishkah.core.commands import is_name
+from mishkah.core.commands import MAX_NAME
 from mishkah.core.errors import BadMessage, Detail, InvalidRow, Text, TooLarge, pointer
 from mishkah.core.values import number
 from mishkah.http.turned import Turned
@@ -15,7 +15,11 @@ from mishkah.rest.problems import problem
 
 Parameters = Mapping[str, str]
 
+MAX_KEY_NAME = MAX_NAME - len("http:")
+"""The longest Idempotency-Key, in bytes."""
+
 _TAG = re.compile(r'"([0-9a-z]{1,32})-(\d{1,16})(?:-gzip)?"', re.ASCII)
+_KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_NAME}}}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 _json = msgspec.json.Decoder(float_hook=number)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -56,16 +60,21 @@ def number_parameter(given: Parameters, name: str) -> int | None:
 
 
 def list_parameter(given: Parameters, name: str) -> list[str] | None:
-    """Return a parameter that is a list with commas; None where it is not given."""
-    return given[name].split(",") if name in given else None
+    """Return a parameter that is a list with commas, each once; None where it is not given."""
+    if name not in given:
+        return None
+    names = given[name].split(",")
+    if len(set(names)) < len(names):
+        raise _bad(name, "twice", _LISTED_TWICE)
+    return names
 
 
 async def read_body(
-    request: Request, allowed: Collection[str] | None = None
+    request: Request, allowed: Collection[str] | None = None, *, optional: bool = False
 ) -> dict[str, msgspec.Raw]:
     """Return the members of the body, a JSON object. Refuses members that are not *allowed*.
 
-    Without a body there are none.
+    Where it is *optional*, no body has no members.
     """
     try:
         body = await request.body()
@@ -73,7 +82,7 @@ async def read_body(
         refusal = TooLarge() if turned.status == 413 else BadMessage(_NO_BODY)
         raise problem(refusal, turned.status) from turned
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not body and not kind:
+    if optional and not body and not kind:
         return {}
     if kind != "application/json":
         raise problem(BadMessage(_NOT_THIS_TYPE), 415, {"accept": "application/json"})
@@ -125,7 +134,7 @@ def key_of(request: Request) -> str | None:
     key = header.strip()
     if key[:1] == '"' == key[-1:] and len(key) > 1:
         key = key[1:-1]
-    if not is_name(named(key)) or not is_name(key):
+    if not _KEY.fullmatch(key):
         raise BadMessage(_BAD_KEY)
     return key
 
@@ -150,6 +159,7 @@ def unfit(name: str, rule: str, text: Text) -> InvalidRow:
 
 _UNKNOWN = Text("This address has no such parameter", "لا معامل بهذا الاسم في هذا العنوان")
 _TWICE = Text("A parameter is given once", "يُعطى كل معامل مرة واحدة")
+_LISTED_TWICE = Text("A name is listed once", "يُذكر كل اسم مرة واحدة")
 _NOT_JSON = Text("This parameter is JSON", "قيمة هذا المعامل JSON")
 _NO_NUMBER = Text("This is a whole number, 0 or more", "القيمة عدد صحيح، صفر أو أكثر")
 _NO_BODY = Text("The body did not come", "لم يصل محتوى الطلب")
@@ -157,6 +167,6 @@ _NOT_THIS_TYPE = Text("A body is application/json", "محتوى الطلب من 
 _NO_OBJECT = Text("The body is no JSON object", "محتوى الطلب ليس كائن JSON سليمًا")
 _NOT_A_MEMBER = Text("The body has no such member", "لا يوجد عضو بهذا الاسم في محتوى الطلب")
 _BAD_KEY = Text(
-    "An Idempotency-Key is text of 1-123 bytes without control characters",
-    "قيمة Idempotency-Key نص من 1 إلى 123 بايت دون أحرف تحكم",
+    f"An Idempotency-Key is 1-{MAX_KEY_NAME} letters, digits and signs of ASCII",
+    f"قيمة Idempotency-Key من 1 إلى {MAX_KEY_NAME} من حروف ASCII وأرقامها وعلاماتها",
 )

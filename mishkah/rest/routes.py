@@ -1,8 +1,10 @@
 """Every address under /api/v1, with its methods and parameters, on one page."""
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -35,7 +37,7 @@ ADDRESSES: dict[str, Methods] = {
     f"{MODULE}/sequences/{{t}}/{{f}}": {"POST": (writing.take_numbers, ())},
     f"{MODULE}/transactions": {"POST": (writing.transact, ())},
     f"{MODULE}/tables/{{t}}": {"GET": (queries.page, queries.PAGE), "POST": (writing.insert, ())},
-    f"{MODULE}/tables/{{t}}/{{id:path}}": {
+    f"{MODULE}/tables/{{t}}/{{id:any}}": {
         "GET": (reading.row, ()),
         "PATCH": (writing.update, ()),
         "DELETE": (writing.delete, ()),
@@ -51,6 +53,7 @@ PAGES: dict[str, Methods] = {
 
 def routes(house: "Premises") -> list[BaseRoute]:
     """Return what answers under `PREFIX`."""
+    register_url_convertor("any", _Any())
     desk = Desk(house)
     api = Starlette(
         routes=[_route(desk, path, methods) for path, methods in ADDRESSES.items()],
@@ -58,7 +61,21 @@ def routes(house: "Premises") -> list[BaseRoute]:
     )
     api.router.redirect_slashes = False
     pages = [_route(desk, path, methods) for path, methods in PAGES.items()]
-    return [Mount(PREFIX, api), *pages]
+    mount = Mount(PREFIX, api)
+    mount.path_regex = re.compile(f"{PREFIX}/(?P<path>.*)", re.DOTALL)
+    return [mount, *pages]
+
+
+class _Any(Convertor[str]):
+    """Whatever is left of a path, line breaks too: so that every address is answered here."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
 
 
 def _route(desk: Desk, path: str, methods: Methods) -> Route:

@@ -9,6 +9,13 @@ from mishkah.core.values import MAX_INTEGER, MAX_KEY
 
 Shape = dict[str, Any]
 
+KEY: Shape = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_KEY,
+    "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+}
+"""A primary key."""
 _TYPES: Mapping[str, Shape] = {
     "text": {"type": "string"},
     "integer": {"type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER},
@@ -90,7 +97,7 @@ def _object(properties: Shape, required: Collection[str]) -> Shape:
 def _field(field: Field) -> Shape:
     shape = {**_TYPES[field.type]}
     if field.primary_key:
-        shape |= {"minLength": 1, "maxLength": MAX_KEY}
+        shape |= KEY
     if field.limits is not None:
         shape |= _limits(field.limits)
     elif field.type == "json":

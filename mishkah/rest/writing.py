@@ -63,7 +63,7 @@ async def transact(desk: Desk, request: Request, given: Parameters) -> Response:
 async def take_numbers(desk: Desk, request: Request, given: Parameters) -> Response:
     """Take numbers of a sequence without a row; nobody else gets them."""
     place, path = await desk.place(request), request.path_params
-    body = await read_body(request, ("count",))
+    body = await read_body(request, ("count",), optional=True)
     ack = await write(
         place, request, {"type": "NEXT", "table": path["t"], "field": path["f"], **body}
     )
