@@ -21,7 +21,6 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
-from mishkah.http.site import make_site
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
@@ -29,6 +28,7 @@ from mishkah.limits import Limits
 from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
+from mishkah.site.assembly import make_site
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
 from mishkah.tally import Tally
 from mishkah.turns import Turns

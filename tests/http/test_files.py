@@ -10,9 +10,9 @@ import httpx
 import pytest
 import trio
 
-from mishkah.http.headers import HOUSE_POLICY, SHOP_POLICY
-from mishkah.http.packaged import Packaged
-from mishkah.http.site import make_site
+from mishkah.site.assembly import make_site
+from mishkah.site.headers import HOUSE_POLICY, SHOP_POLICY
+from mishkah.site.packaged import Packaged
 from mishkah.testing import TestHouse, open_test_house
 
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"

@@ -20,7 +20,7 @@ REFUSED = {
     "a page that is nowhere": (LAST, 404),
     "a POST": (
         LAST.replace("GET", "POST").replace("Con", "Content-Length: 2\r\nCon", 1) + "{}",
-        405,
+        404,
     ),
     "a POST of a handshake": (HELLO.replace("GET", "POST") + "\r\n", 405),
     "a handshake in HTTP/1.0": (HELLO.replace("1.1", "1.0") + "\r\n", 400),

@@ -10,8 +10,8 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
-from mishkah.http.site import make_site
 from mishkah.journal import JournalDamaged
+from mishkah.site.assembly import make_site
 from mishkah.tally import Histogram
 from mishkah.testing import FaultyJournals, TestHouse, open_test_house
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mishkah.http.site import make_site
 from mishkah.journal import MemoryJournals, OpenJournal
+from mishkah.site.assembly import make_site
 from mishkah.sqlite import SqliteJournals
 from mishkah.testing import TestHouse, open_test_house
 

@@ -20,9 +20,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from mishkah.core.errors import CONTROL
-from mishkah.http.conditions import Unsatisfiable, has_it, part
-from mishkah.http.headers import SHOP_POLICY
-from mishkah.http.media import media_type
+from mishkah.site.conditions import Unsatisfiable, has_it, part
+from mishkah.site.headers import SHOP_POLICY
+from mishkah.site.media import media_type
 
 log = logging.getLogger(__name__)
 

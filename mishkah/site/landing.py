@@ -13,9 +13,9 @@ from starlette.routing import Route
 from mishkah.catalog import Catalog
 from mishkah.core.errors import Text
 from mishkah.core.ids import StoreId
-from mishkah.http.files import Files
-from mishkah.http.packaged import Packaged
 from mishkah.keeper import Keeper
+from mishkah.site.files import Files
+from mishkah.site.packaged import Packaged
 
 
 class Shown(Protocol):

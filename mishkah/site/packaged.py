@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from mishkah.http.conditions import has_it
-from mishkah.http.media import media_type
+from mishkah.site.conditions import has_it
+from mishkah.site.media import media_type
 
 _FOR_GOOD = "public, max-age=31536000, immutable"
 

@@ -1,0 +1,31 @@
+"""What requests may know of the house that answers them."""
+
+from collections.abc import Mapping, Set
+from typing import Protocol
+
+import trio
+
+from mishkah.catalog import Catalog
+from mishkah.core.ids import StoreId
+from mishkah.feed import Outbox
+from mishkah.keeper import Keeper
+from mishkah.talk import Room
+from mishkah.tally import Tally
+
+
+class Premises(Protocol):
+    """A house, as its site and REST see it."""
+
+    @property
+    def catalog(self) -> Catalog: ...
+    @property
+    def keepers(self) -> Mapping[StoreId, Keeper]: ...
+    @property
+    def stopping(self) -> trio.Event: ...
+    @property
+    def tally(self) -> Tally: ...
+    @property
+    def outboxes(self) -> Set[Outbox]: ...
+
+    def enter(self, branch: str | None, module: str | None) -> Room:
+        """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
