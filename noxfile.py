@@ -15,6 +15,7 @@ TEST_TOOLS = (
     "hypothesis>=6.120",
     "websockets>=14",
     "trustme>=1.2",
+    "httpx>=0.28",
 )
 
 nox.options.sessions = ["tests", "lint", "types", "docs", "wheels"]

@@ -1,34 +1,19 @@
 """Whether the server lives, and whether its stores serve: for probes and load balancers."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
 
 import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from mishkah.catalog import Catalog
-from mishkah.core.ids import StoreId
-from mishkah.keeper import Keeper
+from mishkah.site.premises import Premises
 
 _FRESH = {"cache-control": "no-store"}
 
 
-class Probed(Protocol):
-    """What is asked of the house."""
-
-    @property
-    def catalog(self) -> Catalog: ...
-    @property
-    def keepers(self) -> Mapping[StoreId, Keeper]: ...
-    @property
-    def stopping(self) -> trio.Event: ...
-
-
-def routes(house: Probed) -> list[Route]:
+def routes(house: Premises) -> list[Route]:
     """Return ``/healthz`` and ``/readyz``."""
 
     async def healthz(request: Request) -> Response:

@@ -3,29 +3,18 @@
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from mishkah.catalog import Catalog
 from mishkah.core.errors import Text
 from mishkah.core.ids import StoreId
-from mishkah.keeper import Keeper
 from mishkah.site.files import Files
 from mishkah.site.packaged import Packaged
-
-
-class Shown(Protocol):
-    """What the page tells of the house."""
-
-    @property
-    def catalog(self) -> Catalog: ...
-    @property
-    def keepers(self) -> Mapping[StoreId, Keeper]: ...
-
+from mishkah.site.premises import Premises
 
 _WORDS = {
     "title": Text("Mishkah is running", "مشكاة تعمل"),
@@ -54,7 +43,7 @@ _LINKS = ("/docs", "/metrics", "/healthz", "/readyz")
 _OTHER = {"en": ("ar", "العربية"), "ar": ("en", "English")}
 
 
-def routes(house: Shown, files: Files, packaged: Packaged) -> list[Route]:
+def routes(house: Premises, files: Files, packaged: Packaged) -> list[Route]:
     """Return ``/``: the shop's own `static/index.html` where there is one, else this page."""
 
     async def first(request: Request) -> Response:
@@ -75,7 +64,7 @@ def language_of(request: Request) -> str:
     return "en"
 
 
-def _page(house: Shown, packaged: Packaged, request: Request) -> Response:
+def _page(house: Premises, packaged: Packaged, request: Request) -> Response:
     language = language_of(request)
     words = {key: getattr(text, language) for key, text in _WORDS.items()}
     scheme = "wss" if request.url.scheme == "https" else "ws"
@@ -134,7 +123,7 @@ _HTML = """<!doctype html>
 """
 
 
-def _branches(house: Shown, words: Mapping[str, str], base: str, language: str) -> Iterator[str]:
+def _branches(house: Premises, words: Mapping[str, str], base: str, language: str) -> Iterator[str]:
     branches: dict[str, list[StoreId]] = {}
     for store in dict.fromkeys([*house.catalog.listed, *house.keepers]):
         branches.setdefault(store.branch, []).append(store)

@@ -4,9 +4,8 @@ Nothing of prometheus_client is on the way of a command: the house counts in its
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import trio
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -23,10 +22,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
-from mishkah.feed import Outbox
-from mishkah.keeper import Keeper
+from mishkah.site.premises import Premises
 from mishkah.tally import Histogram, Tally
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -34,23 +31,10 @@ _STORE = ("branch", "module")
 STATUSES = ("opening", "serving", "failed")
 
 
-class Counted(Protocol):
-    """What is read of the house."""
-
-    @property
-    def catalog(self) -> Catalog: ...
-    @property
-    def keepers(self) -> Mapping[StoreId, Keeper]: ...
-    @property
-    def tally(self) -> Tally: ...
-    @property
-    def outboxes(self) -> Set[Outbox]: ...
-
-
 class HouseCollector(Collector):
     """The metrics of one house. *sizes* are the bytes of its stores' files."""
 
-    def __init__(self, house: Counted) -> None:
+    def __init__(self, house: Premises) -> None:
         self._house = house
         self.sizes: Mapping[StoreId, int] = {}
 
@@ -156,7 +140,7 @@ def _add(family: HistogramMetricFamily, labels: Iterable[str], values: Histogram
     family.add_metric(list(labels), buckets, values.sum)
 
 
-def routes(house: Counted) -> list[Route]:
+def routes(house: Premises) -> list[Route]:
     """Return ``/metrics``, with a registry of its own."""
     registry = CollectorRegistry()
     collector = HouseCollector(house)
