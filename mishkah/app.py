@@ -91,7 +91,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     with locked(catalog.data):
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
-        listeners = await _listen(settings)
+        listeners = await open_listeners(settings)
         journals = SqliteJournals(catalog.store_path)
         with trio.open_signal_receiver(*STOPS) as signals:
             async with (
@@ -103,6 +103,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 doors.start_soon(_stop_at, signals, doors.cancel_scope)
                 await house.open_listed()
                 doors.start_soon(house.listen, listeners)
+                doors.start_soon(house.watch_lag)
                 ready(house, _port_of(listeners[0]))
         _ignore_stops()  # the receiver has given the signals their old meaning back
 
@@ -118,7 +119,7 @@ def _ignore_stops() -> None:
         signal.signal(stop, signal.SIG_IGN)
 
 
-async def _listen(settings: Settings) -> list[Listener]:
+async def open_listeners(settings: Settings) -> list[Listener]:
     """Listen on every address of the host, on one port. Raises CantServe."""
     certificate = settings.certificate
     tls = None if certificate is None else certificate.context()

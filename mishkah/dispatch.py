@@ -11,6 +11,7 @@ from mishkah.core.snapshots import Snapshot
 from mishkah.core.state import State
 from mishkah.core.views import View
 from mishkah.feed import CHUNK, Listener, Piece
+from mishkah.tally import StoreTally
 
 Slot = tuple[str, str, Any]
 """(table, field, value); the field "" leads to the views that require no value."""
@@ -34,6 +35,8 @@ class Audience:
         self.slots = slots
         self.listeners: list[Listener] = []
         self._most = _SPARE
+        self.shown = 0
+        """DELTAs that wait for each listener."""
         self._waiting: list[Piece] = []
 
     def join(self, listener: Listener) -> None:
@@ -50,6 +53,7 @@ class Audience:
             return
         frames = wire.deltas(signature, self.view.id, commit, shown, self.prev)
         self.prev = commit.seq
+        self.shown += len(shown)
         self._waiting.append(Piece(frames, commit.seq))
 
     def publish(self) -> None:
@@ -58,6 +62,7 @@ class Audience:
         self._waiting.clear()
         for listener in self.listeners:
             listener.outbox.put(listener, pieces)
+        self.shown = 0
 
     def is_looked_at(self) -> bool:
         """Forget who has gone, and tell whether anybody is left."""
@@ -86,8 +91,11 @@ class Dispatch:
     The index leads from a slot to the views all of whose rows of that table have that value.
     """
 
-    def __init__(self, signature: wire.Signature, schema: Schema) -> None:
+    def __init__(
+        self, signature: wire.Signature, schema: Schema, tally: StoreTally | None = None
+    ) -> None:
         self._signature = signature
+        self._tally = tally or StoreTally()
         self._audiences: dict[str, Audience] = {}
         self._index: dict[Slot, dict[str, Audience]] = {}
         self._fields: dict[str, set[str]] = {name: set() for name in schema.tables}
@@ -126,6 +134,7 @@ class Dispatch:
     def publish(self) -> None:
         """Put what was noted into the outboxes; forget views that nobody looks at."""
         for audience in self._touched.values():
+            self._tally.deltas += audience.shown * len(audience.listeners)
             audience.publish()
             if not audience.is_looked_at():
                 self._forget(audience)

@@ -1,6 +1,6 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -87,9 +87,12 @@ class Outbox:
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
     *subscriptions* views are shown to it; `several` is true where they may be of several stores.
+    What it is refused is counted in *refused*, by code.
     """
 
-    def __init__(self, limit: int = LIMIT, subscriptions: int = 64) -> None:
+    def __init__(
+        self, limit: int = LIMIT, subscriptions: int = 64, refused: Counter[str] | None = None
+    ) -> None:
         self.listeners: list[Listener] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
@@ -99,6 +102,7 @@ class Outbox:
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
+        self.refused: Counter[str] = Counter() if refused is None else refused
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
@@ -112,6 +116,11 @@ class Outbox:
     def open(self) -> bool:
         """Whether anything that is put will still be sent."""
         return not self.gone and self.closing is None
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait, snapshots aside."""
+        return self._size
 
     def put(self, listener: Listener, pieces: Sequence[Piece]) -> None:
         """Queue what a store has just committed, or let all views of a slow client fall behind.
@@ -149,7 +158,12 @@ class Outbox:
 
     def refuse(self, refusal: Refused, ref: Ref | None) -> None:
         """Queue the ERROR that tells *refusal*, in the client's language."""
-        self.answer(wire.error(refusal, ref, arabic=self.arabic))
+        self.answer(self.refusal(refusal, ref))
+
+    def refusal(self, refusal: Refused, ref: Ref | None) -> bytes:
+        """Count *refusal*, and return the ERROR that tells it."""
+        self.refused[refusal.code] += 1
+        return wire.error(refusal, ref, arabic=self.arabic)
 
     def put_result(self, pieces: Iterable[bytes], held: int) -> None:
         """Queue an answer that is worked out while it is sent, and holds *held* bytes."""

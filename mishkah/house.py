@@ -21,7 +21,6 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
-from mishkah.http.site import make_site
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
@@ -29,7 +28,9 @@ from mishkah.limits import Limits
 from mishkah.pace import Pace
 from mishkah.requests import Request
 from mishkah.session import FAREWELL, Session
+from mishkah.site.assembly import make_site
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
+from mishkah.tally import Tally
 from mishkah.turns import Turns
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 INBOX = 256
 """Requests that may wait for one store; then its sessions read no further."""
 _NUMBER = re.compile(r"\d{1,16}", re.ASCII)
+LAG_SECONDS = 0.25
+"""How often the event loop's lag is looked at."""
 STOP_SECONDS = 6.0
 """How long sessions have to end well when the server stops."""
 
@@ -57,6 +60,8 @@ class House:
         self.catalog = catalog
         self.keepers: dict[StoreId, Keeper] = {}
         self.stopping = trio.Event()
+        self.tally = Tally()
+        self.outboxes: set[Outbox] = set()
         self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
         self._open_journal = open_journal
         self._stores = stores
@@ -93,15 +98,22 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
-        outbox = Outbox(self._limits.outbox, self._limits.subscriptions)
+        refused = self.tally.refused
+        outbox = Outbox(self._limits.outbox, self._limits.subscriptions, refused)
         try:
             talk = self._talk(outbox, upgrade)
         except Refused as refusal:
+            refused[refusal.code] += 1
             await _say_goodbye(ws, guard, refusal)
         else:
             pace = None if guard.address is None else Pace(self._limits.rate)
             session = Session(ws, guard.send_frames, talk, pace, self._turns)
-            await session.run(self.stopping)
+            self.tally.sessions += 1
+            self.outboxes.add(outbox)
+            try:
+                await session.run(self.stopping)
+            finally:
+                self.outboxes.discard(outbox)
 
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
         if upgrade.v1:
@@ -144,6 +156,13 @@ class House:
     async def pulse(self) -> None:
         """Find out which clients are there no more, until the house is stopped."""
         await self._door.pulse()
+
+    async def watch_lag(self) -> None:
+        """Note how late the event loop wakes up, until cancelled."""
+        while True:
+            due = trio.current_time() + LAG_SECONDS
+            await trio.sleep_until(due)
+            self.tally.lag.add(trio.current_time() - due)
 
     def stop(self) -> None:
         """Let nobody else in, and let every session finish what it has received."""

@@ -19,6 +19,7 @@ from mishkah.journal import Journal, JournalDamaged, JournalFailed, JournalFull,
 from mishkah.reader import Reader
 from mishkah.requests import Ask, Join, Leave, Look, Part, Request, ref_of, waiting
 from mishkah.store import Store
+from mishkah.tally import StoreTally
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
-    While it is serving, `reader` reads what is committed.
+    While it is serving, `store` is there, and `reader` reads what is committed.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class Keeper:
         self.recipe = recipe
         self.status = "opening"
         self.settled = trio.Event()
+        self.store: Store | None = None
         self.reader: Reader | None = None
+        self.tally = StoreTally()
         self.clock = clock
         self._open_journal = open_journal
         self._inbox = inbox
@@ -75,6 +78,7 @@ class Keeper:
                 except Exception:  # the border of one store: the others go on
                     log.exception("store %s stopped; it will be opened again", self.recipe.id)
                     self._became("failed")
+                self.tally.restarts += 1
                 if trio.current_time() - began > LONGEST_DELAY:
                     delay = FIRST_DELAY
                 with trio.move_on_after(delay):
@@ -97,8 +101,8 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self.clock)
-            self.reader = journal.reader
+            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally)
+            self.store, self.reader = store, journal.reader
             self._became("serving")
             batch: list[Request] = []
             try:
@@ -110,7 +114,7 @@ class Keeper:
                 _send_away([*store.outboxes, *asked])
                 raise
             finally:
-                self.reader = None
+                self.store = self.reader = None
 
     async def _fill(self, journal: Journal, empty: State) -> State:
         """Load seeds and events into a new store: all of them, as one append, or none."""

@@ -12,6 +12,7 @@ from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch, together
 from mishkah.feed import Listener, Piece
 from mishkah.journal import Journal
+from mishkah.tally import StoreTally
 
 STEP = 1000
 """Commits of the log that are read at a time, while the others wait."""
@@ -28,13 +29,18 @@ class Showing:
     """The subscriptions of one store. Only the store's task uses it."""
 
     def __init__(
-        self, signature: wire.Signature, schema: Schema, state: State, journal: Journal
+        self,
+        signature: wire.Signature,
+        schema: Schema,
+        state: State,
+        journal: Journal,
+        tally: StoreTally | None = None,
     ) -> None:
         self._signature = signature
         self._schema = schema
         self._state = state
         self._journal = journal
-        self._dispatch = Dispatch(signature, schema)
+        self._dispatch = Dispatch(signature, schema, tally)
 
     @property
     def listeners(self) -> list[Listener]:

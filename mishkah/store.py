@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 
 import msgspec
+import trio
 
 from mishkah.clock import Clock
 from mishkah.core import wire
@@ -21,6 +22,7 @@ from mishkah.journal import Journal, JournalFull, Named, NameKey
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rivals import Rivals
 from mishkah.showing import Showing
+from mishkah.tally import StoreTally
 
 log = logging.getLogger(__name__)
 
@@ -78,18 +80,29 @@ class Store:
         state: State,
         journal: Journal,
         clock: Clock,
+        tally: StoreTally | None = None,
     ) -> None:
         self._rules = rules
         self._state = state
         self._journal = journal
         self._clock = clock
+        self._tally = tally or StoreTally()
         signature = wire.Signature(identity, journal.epoch)
-        self._showing = Showing(signature, rules.schema, state, journal)
+        self._showing = Showing(signature, rules.schema, state, journal, self._tally)
 
     @property
     def outboxes(self) -> list[Outbox]:
         """Those who are shown what is committed."""
         return [listener.outbox for listener in self._showing.listeners]
+
+    @property
+    def rows(self) -> int:
+        return sum(len(table.records) for table in self._state.tables.values())
+
+    @property
+    def subscriptions(self) -> int:
+        """How many listeners are shown every commit as it happens."""
+        return sum(listener.live for listener in self._showing.listeners)
 
     async def serve(self, batch: Sequence[Request]) -> None:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
@@ -103,8 +116,11 @@ class Store:
             for outcome in [self._work_out(request, work)]
         ]
         if work.commits:
+            began = trio.current_time()
             try:
                 await self._journal.append(work.commits)
+                self._tally.batches.add(len(work.commits))
+                self._tally.appends.add(trio.current_time() - began)
             except JournalFull as error:
                 log.warning("no room for a commit: %s", error)
                 outcomes = [_refused_for_room(outcome) for outcome in outcomes]
@@ -166,14 +182,15 @@ class Store:
                 if (ref := outcome.ask.command.ref) is not None:
                     ack = wire.ack(ref, outcome.commit.seq, outcome.commit)
                     answers.append((outcome.ask.outbox, ack))
+                    self._tally.acks += 1
             elif isinstance(outcome, _Again):
                 ref = outcome.ask.command.ref
                 assert ref is not None
                 ack = wire.ack(ref, outcome.seq, outcome.commit, dup=True)
                 answers.append((outcome.ask.outbox, ack))
+                self._tally.acks += 1
             elif isinstance(outcome, _No):
-                arabic = outcome.outbox.arabic
-                error = wire.error(outcome.refusal, outcome.ref, arabic=arabic)
+                error = outcome.outbox.refusal(outcome.refusal, outcome.ref)
                 answers.append((outcome.outbox, error))
             else:
                 self._publish(answers)
@@ -211,20 +228,20 @@ class Store:
         except Refused as refusal:
             outbox.refuse(refusal, asked.ref)
         else:
-            answer = _result(question, rows, asked.ref, self._state.seq, arabic=outbox.arabic)
+            answer = _result(question, rows, asked.ref, self._state.seq, outbox)
             outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
 
 def _result(
-    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, *, arabic: bool
+    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, outbox: Outbox
 ) -> Iterator[bytes]:
     """Yield nothing while the question is worked out, then its RESULT."""
     try:
         for page in question.slices(rows):
             yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
     except Refused as refusal:
-        yield wire.error(refusal, ref, arabic=arabic)
+        yield outbox.refusal(refusal, ref)
 
 
 def _name(ask: Ask) -> Name | None:

@@ -143,11 +143,15 @@ def _catalog(data: Path, watchdog: Watchdog) -> Catalog:
     return catalog
 
 
-def _url(settings: Settings, port: int, store: StoreId) -> str:
+def _authority(settings: Settings, port: int) -> str:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{host}:{port}"
+
+
+def _url(settings: Settings, port: int, store: StoreId) -> str:
     branch, module = quote(store.branch, safe=""), quote(store.module, safe="")
     scheme = "ws" if settings.certificate is None else "wss"
-    return f"{scheme}://{host}:{port}/?branch={branch}&module={module}"
+    return f"{scheme}://{_authority(settings, port)}/?branch={branch}&module={module}"
 
 
 def _announcement(house: House, settings: Settings, port: int) -> str:
@@ -165,7 +169,9 @@ def _announcement(house: House, settings: Settings, port: int) -> str:
 
 
 def _banner(house: House, settings: Settings, port: int) -> str:
-    lines = ["", f"Mishkah serves {house.catalog.data}", ""]
+    scheme = "http" if settings.certificate is None else "https"
+    page = f"{scheme}://{_authority(settings, port)}/"
+    lines = ["", f"Mishkah serves {house.catalog.data} at {page}", ""]
     width = max((len(str(store)) for store in house.keepers), default=0)
     for store, keeper in house.keepers.items():
         note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"

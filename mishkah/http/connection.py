@@ -37,7 +37,7 @@ class Connection:
         self._respond = respond
         self._received = bytearray()  # what h11 has not been given
         self._h11 = _fresh()
-        self._body = _Body(0)
+        self._body = _Body(whole=True)
         self._retired = False
         self._bodiless = False
         self._waiting = trio.CancelScope()
@@ -60,10 +60,8 @@ class Connection:
             if head.upgrades:
                 return Handover(head, bytes(self._received))
             await self._respond(head, self)
-            if self._h11.our_state is not h11.DONE:
+            if self._h11.our_state is not h11.DONE or not await self._skim():
                 return None
-            while await self.read() is not None:
-                pass  # nobody wanted it
             self._received[:0] = self._h11.trailing_data[0]
             self._h11 = _fresh()
             patience = self._limits.keep_alive
@@ -80,12 +78,14 @@ class Connection:
         del self._received[:size]
         head = read_head(self._h11, data)
         if head.brings:
-            self._body = _Body(int(head.headers.get("content-length", 0)))
+            self._body = _Body()
+            if int(head.headers.get("content-length", 0)) > self._limits.body:
+                self._body.fault = self._too_large()
             if self._received:  # nothing would be the client's end
                 self._h11.receive_data(bytes(self._received))
                 self._received.clear()
         else:
-            self._body = _Body(0, whole=isinstance(next_event(self._h11), h11.EndOfMessage))
+            self._body = _Body(whole=isinstance(next_event(self._h11), h11.EndOfMessage))
         return head
 
     async def _head_size(self) -> int:
@@ -108,29 +108,50 @@ class Connection:
         Raises `Turned` where it is too large (413), too slow (408) or broken (400), and
         trio.BrokenResourceError where the client is gone.
         """
-        body, most = self._body, self._limits.body
+        body = self._body
+        if body.fault is not None:
+            raise body.fault
         if body.whole:
             return None
         if body.deadline is None:
             body.deadline = trio.current_time() + self._limits.body_seconds
-        if max(body.size, body.told) > most:
-            raise Turned(413, f"A body has at most {most} bytes.")
         if self._h11.they_are_waiting_for_100_continue:
             await self.write(h11.InformationalResponse(status_code=100, headers=[]))
-        with trio.move_on_at(body.deadline):
+        try:
+            event = await self._part_of_body(body.deadline)
+        except Turned as fault:
+            body.fault = fault
+            raise
+        if not isinstance(event, h11.Data):
+            body.whole = True
+            return None
+        body.size += len(event.data)
+        if body.size > self._limits.body:
+            body.fault = self._too_large()
+            raise body.fault
+        return bytes(event.data)
+
+    def _too_large(self) -> Turned:
+        return Turned(413, f"A body has at most {self._limits.body} bytes.")
+
+    async def _part_of_body(self, deadline: float) -> object:
+        with trio.move_on_at(deadline):
             while (event := next_event(self._h11)) is h11.NEED_DATA:
                 data = await self._stream.receive_some(CHUNK)
                 if not data:
                     raise trio.BrokenResourceError("the client left in the middle of its request")
                 self._h11.receive_data(bytes(data))
-            if not isinstance(event, h11.Data):
-                body.whole = True
-                return None
-            body.size += len(event.data)
-            if body.size > most:
-                raise Turned(413, f"A body has at most {most} bytes.")
-            return bytes(event.data)
+            return event
         raise Turned(408, "The body did not come in time.")
+
+    async def _skim(self) -> bool:
+        """Pass over what nobody wanted of the body; return whether a request can follow it."""
+        try:
+            while await self.read() is not None:
+                pass
+        except Turned:
+            return False
+        return True
 
     async def gone(self) -> None:
         """Wait until the client hangs up; the requests that it sends meanwhile wait their turn."""
@@ -170,12 +191,8 @@ class Connection:
     @property
     def last(self) -> bool:
         """Whether the response that begins now must be the last: a body may never come."""
-        body = self._body
-        unwanted = not body.whole and max(body.size, body.told) > self._limits.body
-        late = body.deadline is not None and trio.current_time() >= body.deadline
         waits = self._h11.they_are_waiting_for_100_continue
-        broken = self._h11.their_state is h11.ERROR
-        return self._retired or unwanted or waits or broken or (late and not body.whole)
+        return self._retired or self._body.fault is not None or waits
 
     @property
     def unanswered(self) -> bool:
@@ -184,11 +201,11 @@ class Connection:
 
 
 class _Body:
-    """How much of a request's body came, of how much that was told, and until when it may."""
+    """How much of a request's body came, until when it may, and why it never will."""
 
-    def __init__(self, told: int, *, whole: bool = False) -> None:
-        self.told = told
+    def __init__(self, *, whole: bool = False) -> None:
         self.whole = whole
+        self.fault: Turned | None = None
         self.size = 0
         self.deadline: float | None = None
 

@@ -35,13 +35,14 @@ class Guests(msgspec.Struct, frozen=True):
             if name is None:
                 raise Turned(400, "The Host header is not a host.")
             if not (is_loopback(name) or _address(name) or name in self.hosts):
-                raise Turned(403, "This server does not answer to this Host: serve --allow-host.")
+                foreign = "This server does not answer to this Host; see serve --allow-host."
+                raise Turned(403, foreign)
         if origin is None or origin in self.origins:
             return
         page = _origin_host(origin) or ""
         own = host is not None and page.lower() == host.lower()
         if not page or not (own or is_loopback(host_name(page) or "")):
-            raise Turned(403, "Pages of this Origin may not connect: serve --allow-origin.")
+            raise Turned(403, "Pages of this Origin may not connect; see serve --allow-origin.")
 
     def trusts(self, address: str) -> bool:
         """Return whether *address* is a proxy that is believed."""

@@ -19,12 +19,22 @@ def socket_of(stream: trio.abc.Stream) -> trio.SocketStream | None:
 async def part(stream: trio.abc.Stream) -> None:
     """Say that nothing follows, and pass over what still comes, until the other end hangs up.
 
-    The caller bounds the time. Raises trio.BrokenResourceError where the client is gone.
+    The caller bounds the time, and closes the stream. Raises trio.BrokenResourceError where the
+    client is gone.
     """
     if isinstance(stream, trio.SSLStream):
-        with contextlib.suppress(trio.BrokenResourceError):  # it says more, or nothing at all
-            await stream.unwrap()
-        stream = stream.transport_stream
+        transport = stream.transport_stream
+        try:
+            with contextlib.suppress(trio.BrokenResourceError):  # it says more, or nothing at all
+                await stream.unwrap()
+            await _drain(transport)
+        finally:  # which *stream* knows no longer, once it is unwrapped
+            await trio.aclose_forcefully(transport)
+    else:
+        await _drain(stream)
+
+
+async def _drain(stream: trio.abc.Stream) -> None:
     if not isinstance(stream, trio.abc.HalfCloseableStream):
         return
     await stream.send_eof()

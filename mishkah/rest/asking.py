@@ -1,7 +1,7 @@
 """How a request asks a store, and waits for its answer: by the inbox that sockets use."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import trio
@@ -21,11 +21,9 @@ from mishkah.requests import Ask
 from mishkah.requests import Request as Asked
 from mishkah.rest.problems import Error, Problem
 from mishkah.rest.requests import Parameters, guard, key_of, named
+from mishkah.site.premises import Premises
 from mishkah.talk import Inbox
 from mishkah.turns import Turns
-
-if TYPE_CHECKING:
-    from mishkah.http.site import Premises
 
 PATIENCE = 5.0
 """Seconds that a request waits for room in a store's inbox."""
@@ -50,7 +48,7 @@ class Place(NamedTuple):
 class Desk:
     """Where requests to *house* come in."""
 
-    def __init__(self, house: "Premises") -> None:
+    def __init__(self, house: Premises) -> None:
         self.house = house
         self.turns = Turns()
 

@@ -19,8 +19,9 @@ table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #8886; padding: .3rem .6rem; text-align: start; }
 pre { background: #8882; padding: .8rem; overflow-x: auto; direction: ltr; text-align: left; }
 code { direction: ltr; unicode-bidi: isolate; }
+h3 code, td:last-child { overflow-wrap: anywhere; }
 h2 { border-top: 2px solid #8886; margin-top: 3rem; padding-top: 1rem; }
-nav a { margin-inline-end: 1rem; }
+nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 """
 
 _WORDS = {
@@ -109,7 +110,7 @@ def write_page(recipe: Recipe, *, arabic: bool) -> str:
     links = [f'<a href="#{escape(name)}">{escape(name)}</a>' for name in tables]
     body = [
         f'<p><a href="{escape(base)}/openapi.json">OpenAPI 3.1</a></p>',
-        f"<nav>{writer.say('Tables')}: {''.join(links)}</nav>",
+        f"<nav>{writer.say('Tables')}: {' '.join(links)}</nav>",
         *(_table(writer, told, name) for name in tables),
         f"<h2>{writer.say('Addresses')}</h2>",
         *_addresses(writer, told, (p for p in told["paths"] if "/tables/" not in p)),
@@ -125,7 +126,7 @@ def _table(writer: _Writer, told: Shape, name: str) -> str:
             f"<code>{escape(field)}</code>",
             escape(" / ".join(dict.fromkeys(_labels(rules, arabic=writer.arabic)))),
             escape(_kind(rules)),
-            escape("; ".join(_rules(writer, field, rules, needed))),
+            "; ".join(f"<bdi>{escape(r)}</bdi>" for r in _rules(writer, field, rules, needed)),
         )
         for field, rules in shape["properties"].items()
     ]

@@ -1,7 +1,6 @@
 """Every address under /api/v1, with its methods and parameters, on one page."""
 
 import re
-from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.convertors import Convertor, register_url_convertor
@@ -14,9 +13,7 @@ from mishkah.rest import changes, describing, queries, reading, snapshots, writi
 from mishkah.rest.asking import Desk, Handler
 from mishkah.rest.problems import HANDLERS, Problem, problem, told
 from mishkah.rest.requests import parameters
-
-if TYPE_CHECKING:
-    from mishkah.http.site import Premises
+from mishkah.site.premises import Premises
 
 PREFIX = "/api/v1"
 MODULE = "/branches/{b}/modules/{m}"
@@ -51,7 +48,7 @@ PAGES: dict[str, Methods] = {
 """What people read, beside the API."""
 
 
-def routes(house: "Premises") -> list[BaseRoute]:
+def routes(house: Premises) -> list[BaseRoute]:
     """Return what answers under `PREFIX`."""
     register_url_convertor("any", _Any())
     desk = Desk(house)

@@ -9,9 +9,9 @@ from support.http_blocks import compared, play, read_exchange, written
 from support.sample import sample_plugins
 from support.server import SAMPLE
 
-from mishkah.http.site import make_site
 from mishkah.rest.problems import STATUS
 from mishkah.rest.routes import ADDRESSES, MODULE
+from mishkah.site.assembly import make_site
 from mishkah.testing import open_test_house
 
 EPOCH = "memory"

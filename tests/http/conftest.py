@@ -2,6 +2,7 @@
 
 import base64
 import os
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trustme
 
 from mishkah.catalog import Catalog
 from mishkah.house import open_house
@@ -21,14 +23,52 @@ from mishkah.plugins import Plugins
 
 
 @asynccontextmanager
-async def listening(data: Path, limits: Limits | None = None) -> AsyncIterator[int]:
+async def listening(
+    data: Path, limits: Limits | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve *data* on a free port, for the block."""
     async with open_house(Catalog(data, Plugins()), MemoryJournals(), limits=limits) as house:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        tcp = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        listeners: list[Any] = [
+            trio.SSLListener(one, tls, https_compatible=True) if tls else one for one in tcp
+        ]
         async with trio.open_nursery() as doors:
             doors.start_soon(house.listen, listeners)
-            yield listeners[0].socket.getsockname()[1]
+            yield tcp[0].socket.getsockname()[1]
             doors.cancel_scope.cancel()
+
+
+class Tls:
+    """A certificate of localhost, and who trusts it."""
+
+    def __init__(self) -> None:
+        authority = trustme.CA()
+        self.certificate = authority.issue_cert("localhost", "127.0.0.1")
+        self.server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.certificate.configure_cert(self.server)
+        self.client = ssl.create_default_context()
+        authority.configure_trust(self.client)
+
+
+@pytest.fixture(scope="session")
+def tls() -> Tls:
+    return Tls()
+
+
+@pytest.fixture(params=["first request", "second request", "TLS"])
+async def way_in(request: Any, data: Path, tls: Tls) -> AsyncIterator[Callable[[], Any]]:
+    """A `knock` whose WebSocket is asked for first, behind another request, or over TLS."""
+    way = request.param
+    async with listening(data, tls=tls.server if way == "TLS" else None) as port:
+
+        @asynccontextmanager
+        async def knock() -> AsyncIterator[Raw]:
+            async with open_raw(port, tls.client if way == "TLS" else None) as raw:
+                if way == "second request":
+                    assert await raw.ask("/healthz") == b"ok\n"
+                yield raw
+
+        yield knock
 
 
 @pytest.fixture
@@ -69,9 +109,22 @@ def at_door(make_door: Callable[..., Door]) -> Callable[..., Any]:
 class Raw:
     """A client that speaks bytes, as broken as a test wants them."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: Any) -> None:
         self.stream = stream
         self._read = b""
+
+    async def ask(self, path: str, headers: str = "") -> bytes:
+        """Ask for *path* and return the body of the answer, which has a length."""
+        head = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n"
+        await self.stream.send_all(head.encode())
+        while b"\r\n\r\n" not in self._read:
+            await self._more()
+        told, _, self._read = self._read.partition(b"\r\n\r\n")
+        length = int(told.lower().partition(b"content-length:")[2].split()[0])
+        while len(self._read) < length:
+            await self._more()
+        body, self._read = self._read[:length], self._read[length:]
+        return body
 
     async def shake_hands(self, path: str = "/", headers: str = "", behind: bytes = b"") -> str:
         """Send a good handshake and what is *behind* it; return the head of the answer."""
@@ -129,10 +182,13 @@ class Raw:
 
 
 @asynccontextmanager
-async def open_raw(port: int) -> AsyncIterator[Raw]:
+async def open_raw(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
     with trio.fail_after(20):
         async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-            yield Raw(stream)
+            if tls is None:
+                yield Raw(stream)
+            else:
+                yield Raw(trio.SSLStream(stream, tls, server_hostname="localhost"))
 
 
 @pytest.fixture
@@ -152,14 +208,20 @@ def knock_at(data: Path) -> Callable[..., Any]:
     return limited
 
 
+async def let_in(knock: Callable[[], Any]) -> None:
+    """An honest client is let in, and gets its snapshot."""
+    async with knock() as raw:
+        assert "101" in await raw.shake_hands()
+        opcode, payload = await raw.frame()
+        assert opcode == 1
+        assert payload.startswith(b'{"type":"SNAPSHOT"')
+
+
 @pytest.fixture
 def still_serves(knock: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
-    async def check() -> None:
-        """An honest client is let in, and gets its snapshot."""
-        async with knock() as raw:
-            assert "101" in await raw.shake_hands()
-            opcode, payload = await raw.frame()
-            assert opcode == 1
-            assert payload.startswith(b'{"type":"SNAPSHOT"')
+    return lambda: let_in(knock)
 
-    return check
+
+@pytest.fixture
+def still_lets_in(way_in: Callable[[], Any]) -> Callable[[], Awaitable[None]]:
+    return lambda: let_in(way_in)

@@ -70,10 +70,10 @@ CLOSED = {
 
 @pytest.mark.parametrize("name", CLOSED)
 async def test_a_broken_frame_is_answered_with_its_close_code(
-    knock: Any, still_serves: Any, name: str
+    way_in: Any, still_lets_in: Any, name: str
 ) -> None:
     sent, code = CLOSED[name]
-    async with knock() as raw:
+    async with way_in() as raw:
         await raw.shake_hands()
         await raw.frame()
         async with trio.open_nursery() as nursery:
@@ -81,20 +81,20 @@ async def test_a_broken_frame_is_answered_with_its_close_code(
             assert await raw.close_code() == code
             assert await raw.rest() == b""  # nothing follows a close frame
             nursery.cancel_scope.cancel()
-    await still_serves()
+    await still_lets_in()
 
 
 @pytest.mark.parametrize("name", ["noise", "unmasked text", "opcode 0x3", "a length of 4 GiB"])
 async def test_a_frame_sent_with_the_handshake_is_judged_behind_its_answer(
-    knock: Any, still_serves: Any, caplog: pytest.LogCaptureFixture, name: str
+    way_in: Any, still_lets_in: Any, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     sent, code = CLOSED[name]
     for _ in range(10):
-        async with knock() as raw:
+        async with way_in() as raw:
             assert (await raw.shake_hands(behind=sent)).startswith("HTTP/1.1 101 ")
             assert await raw.close_code() == code
             assert await raw.rest() == b""
-    await still_serves()
+    await still_lets_in()
     assert "Traceback" not in caplog.text
 
 

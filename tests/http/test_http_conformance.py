@@ -4,7 +4,11 @@ Each case sends bytes and its end, and knows every response that comes back: wha
 read differently (RFC 9112, 11.2) has one response, and nothing of what stands behind it is served.
 """
 
+import json
 import logging
+import socket
+import struct
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -13,6 +17,7 @@ from support.answers import Answers
 from support.responses import read_responses
 from trio.testing import memory_stream_pair, wait_all_tasks_blocked
 
+from mishkah.http.guests import Guests
 from mishkah.http.head import MAX_HEAD
 
 HELLO = (200, b"hello")
@@ -88,6 +93,11 @@ SERVED = {
         chunked("800\r\n" + "x" * 2048 + "\r\n" + "900\r\n" + "x" * 2304 + "\r\n0\r\n\r\n") + NEXT,
         [(413, b"A body has at most 4096 bytes.\n")],
     ),
+    "large chunks nobody reads": (
+        chunked("1800\r\n" + "x" * 6144 + "\r\n0\r\n\r\n", "/hello") + NEXT,
+        [HELLO],
+    ),
+    "broken chunks nobody reads": (chunked("xyz\r\n\r\n", "/hello") + NEXT, [HELLO]),
     "a large body nobody reads": (
         post("x" * 5000, "Content-Length: 5000", path="/hello") + NEXT,
         [HELLO],
@@ -322,4 +332,59 @@ async def test_an_honest_server_logs_no_error(
         for sent, _ in REFUSED.values():
             async with knock() as raw:
                 await talk(raw, sent)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_who_asks_is_believed_of_a_trusted_proxy_alone(at_door: Any) -> None:
+    sent = get("/who", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: https")
+    for proxies, found in ((("127.0.0.1",), "1.2.3.4"), (("10.0.0.1",), "127.0.0.1")):
+        guests = Guests(proxies=tuple(map(ip_network, proxies)))
+        async with at_door(Answers(), guests=guests) as knock, knock() as raw:
+            ((_, body),) = read_responses(await talk(raw, sent))
+        told = json.loads(body)
+        assert told["client"] == [found, 0]
+        assert told["scheme"] == ("https" if found == "1.2.3.4" else "http")
+
+
+async def test_a_forwarded_host_is_checked_as_the_host_is(at_door: Any) -> None:
+    guests = Guests(proxies=(ip_network("127.0.0.1"),))
+    sent = get("/hello", "X-Forwarded-Host: evil.example")
+    async with at_door(Answers(), guests=guests) as knock, knock() as raw:
+        assert [status for status, _ in read_responses(await talk(raw, sent))] == [403]
+
+
+async def test_a_proxy_may_have_more_connections_than_a_client(at_door: Any) -> None:
+    guests = Guests(proxies=(ip_network("127.0.0.1"),))
+    async with (
+        at_door(Answers(), guests=guests, connections=1, loopback=True) as knock,
+        knock() as one,
+        knock() as other,
+    ):
+        for raw in (one, other, one):
+            assert await raw.ask("/hello") == b"hello"
+
+
+async def test_a_path_is_decoded_and_kept_as_it_came(at_door: Any) -> None:
+    async with at_door(Answers()) as knock, knock() as raw:
+        told = json.loads(await raw.ask("/%77ho?a=%20"))
+    assert (told["path"], told["raw_path"]) == ("/who", "/%77ho")
+    assert told["server"] == ["localhost", None]
+
+
+async def test_a_client_that_vanishes_in_its_response_is_told_to_the_app_alone(
+    at_door: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = Answers()
+    async with at_door(app) as knock:
+        async with knock() as raw:
+            await raw.stream.send_all(get("/big").encode())
+            assert await raw.stream.receive_some(100)
+            linger = struct.pack("ii", 1, 0)  # a reset in place of the end
+            raw.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        with trio.fail_after(5):
+            while not app.told:
+                await wait_all_tasks_blocked(0.01)
+        async with knock() as raw:
+            assert await raw.ask("/hello") == b"hello"
+    assert app.told == ["the big one was not taken"]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

@@ -10,8 +10,8 @@ import pytest
 from support.sample import sample_plugins
 from support.server import SAMPLE
 
-from mishkah.http.site import make_site
 from mishkah.journal import MemoryJournals, OpenJournal
+from mishkah.site.assembly import make_site
 from mishkah.sqlite import SqliteJournals
 from mishkah.testing import TestHouse, open_test_house
 

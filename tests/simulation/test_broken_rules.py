@@ -152,9 +152,10 @@ def forgets_listeners(patch: Patch) -> Rules:
     """Lose a listener's place when another leaves."""
     publish = dispatch.Audience.publish
 
-    def forgetting(self: Any) -> None:
-        publish(self)
+    def forgetting(self: Any) -> int:
+        shown = publish(self)
         self.listeners = self.listeners[-2:]
+        return shown
 
     patch.setattr(dispatch.Audience, "publish", forgetting)
     return Rules()

@@ -139,7 +139,7 @@ async def test_where_the_log_was_cut_off_the_cursor_is_too_old(
     store = StoreId("shop", "m")
     kept = journals.kept[store]
     pruned = journals.kept[store] = Pruned(kept._schema)
-    pruned.history, pruned._names = kept.history, kept._names
+    pruned.history[:], pruned._names = kept.history, kept._names
     async with open_test_house(data, journals=journals) as house, house.v1("a") as till:
         assert (await subscribe(till, since=3, epoch="memory"))["resumed"] is False
         resync, snapshot, _ = await until_synced(till)

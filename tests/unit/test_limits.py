@@ -16,7 +16,7 @@ def test_limits_are_set_by_name() -> None:
     ("line", "why"),
     [
         ("rate", "write NAME=VALUE"),
-        ("speed=1", "names are handshake, message, fragments"),
+        ("speed=1", "names are handshake, keep_alive, body"),
         ("rate=0", "`rate`"),
         ("rate=nan", "`rate`"),
         ("rate=inf", "`rate`"),

@@ -1,22 +1,20 @@
-"""What is answered to plain requests: one ASGI application on Starlette, put together of parts."""
+"""What requests may know of the house that answers them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Protocol
 
 import trio
-from starlette.applications import Starlette
 
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
-from mishkah.http import health
-from mishkah.http.gateway import Application
+from mishkah.feed import Outbox
 from mishkah.keeper import Keeper
-from mishkah.rest import routes as rest
 from mishkah.talk import Room
+from mishkah.tally import Tally
 
 
 class Premises(Protocol):
-    """What the site knows of the house."""
+    """A house, as its site and REST see it."""
 
     @property
     def catalog(self) -> Catalog: ...
@@ -24,11 +22,10 @@ class Premises(Protocol):
     def keepers(self) -> Mapping[StoreId, Keeper]: ...
     @property
     def stopping(self) -> trio.Event: ...
+    @property
+    def tally(self) -> Tally: ...
+    @property
+    def outboxes(self) -> Set[Outbox]: ...
 
     def enter(self, branch: str | None, module: str | None) -> Room:
         """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
-
-
-def make_site(house: Premises) -> Application:
-    """Return the application that serves *house*."""
-    return Starlette(routes=[*health.routes(house.keepers), *rest.routes(house)])

@@ -1,0 +1,74 @@
+"""The web files that ship in the wheel: read once, served from memory under their content's hash.
+
+A URL with the hash never changes its content, so that browsers keep it for good. The hash is of all
+files together: a module that imports its neighbour by a relative path gets the one it was made for.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from mishkah.site.conditions import has_it
+from mishkah.site.media import media_type
+
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    content: bytes
+    etag: str
+
+
+class Packaged:
+    """The files of ``mishkah/web``. *folder* stands in for it in tests."""
+
+    def __init__(self, folder: Traversable | None = None) -> None:
+        folder = folder or files("mishkah").joinpath("web")
+        self._kept = {
+            name: _Kept(content, f'"{sha256(content).hexdigest()[:32]}"')
+            for name, content in sorted(_read(folder))
+        }
+        whole = sha256()
+        for name, kept in self._kept.items():
+            whole.update(f"{name}\n{kept.etag}\n".encode())
+        self.hash = whole.hexdigest()[:16]
+
+    def url(self, name: str) -> str:
+        """Return where *name* is served, for good. Raises KeyError where there is no such file."""
+        self._kept[name]
+        return f"/web/{self.hash}/{name}"
+
+    def routes(self) -> list[Route]:
+        """Return ``/web/HASH/NAME``, and ``/web/NAME`` for whoever does not know the hash."""
+        return [Route("/web/{path:path}", self._serve)]
+
+    async def _serve(self, request: Request) -> Response:
+        path = request.path_params["path"]
+        name = path.removeprefix(f"{self.hash}/")
+        kept = self._kept.get(name)
+        if kept is None:
+            raise HTTPException(404)
+        headers = {
+            "etag": kept.etag,
+            "cache-control": "no-cache" if name == path else _FOR_GOOD,
+        }
+        if has_it(request.headers, kept.etag):
+            return Response(status_code=304, headers=headers)
+        return Response(kept.content, headers={**headers, "content-type": media_type(name)})
+
+
+def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:
+    for entry in folder.iterdir():
+        if entry.name.startswith((".", "__")):
+            continue
+        if entry.is_dir():
+            yield from _read(entry, f"{above}{entry.name}/")
+        else:
+            yield above + entry.name, entry.read_bytes()
