@@ -1,5 +1,6 @@
 """Requests of any bytes: each is refused or served, in bounded time, and the door stays whole."""
 
+import re
 from typing import Any
 
 import pytest
@@ -37,6 +38,13 @@ async def answered(door: Any, sent: bytes, cuts: list[int]) -> bytes:
     raise AssertionError("the door let go of it")
 
 
+def statuses(sent: bytes, data: bytes) -> list[int]:
+    """Return the status of each response in *data*, which has no body behind any HEAD."""
+    if b"HEAD " in sent:
+        return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", data)]
+    return [status for status, _ in read_responses(data)]
+
+
 @settings(
     max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -53,7 +61,7 @@ def test_any_bytes_are_refused_or_served_and_the_door_stays_whole(
         begun = trio.current_time()
         data = await answered(door, sent, [min(cut, len(sent))])
         assert trio.current_time() - begun <= 60 + 30 + 10 + 2, "it hangs"
-        for status, _ in read_responses(data, ["HEAD"] * sent.startswith(b"HEAD")):
+        for status in statuses(sent, data):
             assert status in (200, 501, 505) or 400 <= status < 500, data
         fine = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n"
         assert read_responses(await answered(door, fine, [])) == [(200, b"hello")]
