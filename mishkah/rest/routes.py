@@ -81,8 +81,10 @@ def _route(desk: Desk, path: str, methods: Methods) -> Route:
         try:
             return await handler(desk, request, parameters(request, allowed))
         except Refused as refusal:
-            return told(problem(refusal), request)
-        except Problem as refused:
-            return told(refused, request)
+            refused = problem(refusal)
+        except Problem as already:
+            refused = already
+        desk.house.tally.refused[refused.error.code] += 1
+        return told(refused, request)
 
     return Route(path, answer, methods=list(methods))

@@ -55,7 +55,7 @@ class HouseCollector(Collector):
             "mishkah_outbox_max_bytes", "Bytes that wait for one of them", max(waiting, default=0)
         )
         refused = CounterMetricFamily(
-            "mishkah_refusals", "Commands refused on sockets", labels=["code"]
+            "mishkah_refusals", "Commands refused, on sockets and by HTTP", labels=["code"]
         )
         for code, count in sorted(tally.refused.items()):
             refused.add_metric([code], count)

@@ -66,6 +66,8 @@ async def test_what_happens_on_a_socket_is_counted(house: TestHouse) -> None:
             await lost.close_code()
         found = await counts(client)
         assert found["mishkah_refusals_total", "UNKNOWN_MODULE"] == 1
+        await client.get("/api/v1/branches/shop/modules/nowhere")
+        assert (await counts(client))["mishkah_refusals_total", "UNKNOWN_MODULE"] == 2
         assert found["mishkah_sessions",] == 0
         assert found["mishkah_sessions_opened_total",] == 2
 
