@@ -193,7 +193,7 @@ class TalkV1(Talk):
             command = decode(message, self.limits.depth)
             if isinstance(command, Ping):
                 self.outbox.answer(wire.pong(self._now()))
-            else:
+            elif not isinstance(command, Unsubscribe) or self._uses(command):
                 store, inbox = self._room(command)
                 await self._ask(store, inbox, command, len(message))
         except Refused as refusal:
@@ -208,6 +208,13 @@ class TalkV1(Talk):
                 await inbox.send(Part(self.outbox, store, command.view))
             case _:
                 await self._do(inbox, command, size)
+
+    def _uses(self, command: Message) -> bool:
+        """Tell whether this socket has a store that *command* may mean."""
+        return any(
+            command.branch in (None, store.branch) and command.module in (None, store.module)
+            for store in self.inboxes
+        )
 
     def _room(self, command: Message) -> Room:
         """Return the store that *command* names, or the only one that this socket uses."""

@@ -76,6 +76,15 @@ async def test_a_socket_that_is_full_may_take_a_view_again(
         assert (await subscribe(till, tables=["item"]))["type"] == "SUBSCRIBED"
 
 
+async def test_to_leave_a_store_opens_none(autojump_clock: MockClock, data: Path) -> None:
+    async with open_test_house(data) as house, house.v1("a") as till:
+        for where in ({}, SHOP, {"branch": "shop:9", "module": "m"}, {"branch": "nowhere"}):
+            await till.send({"type": "UNSUBSCRIBE", **where})
+        await till.send({"type": "PING"})
+        assert (await till.receive())["type"] == "PONG"
+        assert house.house.keepers == {}
+
+
 async def test_a_delta_says_by_whom_as_far_as_that_is_known(
     autojump_clock: MockClock, data: Path
 ) -> None:
