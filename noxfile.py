@@ -12,6 +12,7 @@ PROJECTS = (".", "plugins/pos", "plugins/gym")
 TEST_TOOLS = (
     "pytest>=8.3",
     "pytest-trio>=0.8",
+    "pytest-xdist>=3.6",
     "hypothesis>=6.120",
     "websockets>=14",
     "trustme>=1.2",
@@ -49,7 +50,7 @@ def tests(session: nox.Session) -> None:
     """Every test that needs no long run: the core, journals, whole houses, hostile clients."""
     install(session, *TEST_TOOLS)
     args = session.posargs or ["tests", "plugins", "--ignore=tests/docs", "-m", "not crash"]
-    session.run("pytest", "-q", *args)
+    session.run("pytest", "-q", "-n", "auto", *args)
 
 
 @nox.session
