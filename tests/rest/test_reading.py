@@ -106,6 +106,11 @@ async def test_a_head_is_answered_without_a_body(api: Any) -> None:
         assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
 
 
-async def test_the_branch_of_a_pattern_opens_on_first_use(api: Any) -> None:
-    row = await api.get("/api/v1/branches/shop:north/modules/m/tables/note/n1")
-    assert row.json() == {"id": "n1", "text": "hello"}
+async def test_reading_makes_no_branch(api: Any) -> None:
+    """A GET may come from any page that a browser shows: it must not use up the branches."""
+    north = "/api/v1/branches/shop:north/modules/m"
+    for address in ("", "/schema", "/snapshot", "/tables/note", "/changes"):
+        none = await api.get(f"{north}{address}")
+        assert (none.status_code, none.json()["code"]) == (404, "UNKNOWN_MODULE")
+    assert (await api.post(f"{north}/tables/note", json={"id": "x"})).status_code == 201
+    assert (await api.get(f"{north}/tables/note/n1")).json() == {"id": "n1", "text": "hello"}
