@@ -152,6 +152,8 @@ async def test_a_failed_store_is_told(data: Path) -> None:
         ("/", "", "en", "ltr"),
         ("/", "ar-EG,ar;q=0.9,en;q=0.8", "ar", "rtl"),
         ("/", "fr,en;q=0.5", "en", "ltr"),
+        ("/", "en; q=0.5, ar", "ar", "rtl"),
+        ("/", "arn, ar;q=0", "en", "ltr"),
         ("/?lang=ar", "en", "ar", "rtl"),
         ("/?lang=xx", "ar", "ar", "rtl"),
     ],

@@ -81,6 +81,9 @@ async def test_a_snapshot_is_packed_for_who_takes_it(api: Any) -> None:
     assert packed.num_bytes_downloaded < len(plain.content) / 10
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert packed.headers["etag"] != plain.headers["etag"]  # other bytes (RFC 9110, 8.8.3.3)
+    known = {"If-None-Match": packed.headers["etag"], "Accept-Encoding": "br, gzip; q=0.5"}
+    again = await api.get("snapshot", headers=known)
+    assert (again.status_code, again.headers["vary"]) == (304, "Accept-Encoding")
     refused = await api.get("snapshot", headers={"Accept-Encoding": "gzip;q=0"})
     assert "content-encoding" not in refused.headers
 
