@@ -79,10 +79,12 @@ def _route(desk: Desk, path: str, methods: Methods) -> Route:
     async def answer(request: Request) -> Response:
         handler, allowed = methods["GET" if request.method == "HEAD" else request.method]
         try:
-            return await handler(desk, request, parameters(request, allowed))
+            response = await handler(desk, request, parameters(request, allowed))
         except Refused as refusal:
             return told(problem(refusal), request)
         except Problem as refused:
             return told(refused, request)
+        response.headers.setdefault("cache-control", "no-cache")  # no row is shown that is no more
+        return response
 
     return Route(path, answer, methods=list(methods))

@@ -92,6 +92,7 @@ async def test_requests_are_counted_by_route_and_never_by_what_was_sent(house: T
     async with browser(house) as client:
         for path in ("/healthz", "/no/1", "/no/2", "/api/v1/branches", "/web/x", "/web/y"):
             await client.get(path)
+        await client.get("/api/v1/nowhere")
         await client.request("BREW", "/healthz")
         found = await counts(client)
     requests = {
@@ -101,6 +102,7 @@ async def test_requests_are_counted_by_route_and_never_by_what_was_sent(house: T
         ("GET", "/healthz", "200"): 1,
         ("GET", "files", "404"): 2,
         ("GET", "/api/v1/branches", "200"): 1,
+        ("GET", "/api/v1", "404"): 1,
         ("GET", "/web/{path:path}", "404"): 2,
         ("other", "/healthz", "405"): 1,
     }

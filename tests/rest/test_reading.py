@@ -117,3 +117,15 @@ async def test_reading_makes_no_branch(api: Any) -> None:
         assert (none.status_code, none.json()["code"]) == (404, "UNKNOWN_MODULE")
     assert (await api.post(f"{north}/tables/note", json={"id": "x"})).status_code == 201
     assert (await api.get(f"{north}/tables/note/n1")).json() == {"id": "n1", "text": "hello"}
+
+
+async def test_nothing_is_kept_without_asking_again(api: Any) -> None:
+    values = "aggregate?table=note&values=" + json.dumps({"n": ["count"]})
+    for address in ("schema", "snapshot", "tables/note", "tables/note/n1", values, "changes"):
+        told = await api.get(address)
+        assert (told.status_code, told.headers.get("cache-control")) == (200, "no-cache")
+    gone = await api.get("tables/note/nowhere")
+    assert gone.headers["cache-control"] == "no-store"
+    known = {"If-None-Match": (await api.get("tables/note/n1")).headers["etag"]}
+    again = await api.get("tables/note/n1", headers=known)
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
