@@ -18,7 +18,7 @@ from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.reader import Found
 from mishkah.sqlite.lines import Head
 from mishkah.sqlite.questions import answer, find_row
-from mishkah.sqlite.reading import Mismatch, read_commits
+from mishkah.sqlite.reading import UNREADABLE, Mismatch, read_commits
 from mishkah.sqlite.tables import SqlTable
 
 T = TypeVar("T")
@@ -95,6 +95,9 @@ class SqliteReader:
             raise JournalDamaged(f"{self._path}: {error}") from error
         except apsw.Error as error:
             raise JournalFailed(f"{self._path}: {error}") from error
+        except UNREADABLE as error:
+            message = f"{self._path}: what it holds does not read as what was written"
+            raise JournalDamaged(message) from error
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:

@@ -267,9 +267,12 @@ async def test_a_reader_writes_nothing_and_shows_no_damaged_row(
     with pytest.raises(Exception, match="readonly"):
         await reader._read(lambda db: db.execute("DELETE FROM item"))
     other = apsw.Connection(str(path))
-    other.execute("UPDATE item SET name='milk'")
+    for harm in ("name='milk'", "name=x'ff'", "price='much'"):
+        other.execute(f"UPDATE item SET {harm}")
+        with pytest.raises(JournalDamaged):
+            await reader.row(schema.tables["item"], "a")
+        with pytest.raises(JournalDamaged):
+            await reader.find(question(schema))
     other.close()
-    with pytest.raises(JournalDamaged):
-        await reader.row(schema.tables["item"], "a")
     reader.close()
     file.close()
