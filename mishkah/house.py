@@ -125,13 +125,14 @@ class House:
         asked = _subscription(upgrade)
         return SeedTalk(outbox, self._clock, self._limits, client, room, asked)
 
-    def enter(self, branch: str | None, module: str | None) -> Room:
+    def enter(self, branch: str | None, module: str | None, *, make: bool = True) -> Room:
         """Return the store that a client means, opened, and the way into it.
 
-        Raises UnknownModule.
+        A branch that is new, which a pattern allows, is there only for who may *make* it. Raises
+        UnknownModule.
         """
         store = self.catalog.resolve(branch, module)
-        if store is None or not self._may_open(store):
+        if store is None or not self._may_open(store, make=make):
             raise UnknownModule
         try:
             return store, self.inbox(store)
@@ -139,7 +140,7 @@ class House:
             log.error("a store can't be opened: %s", bad)
             raise UnknownModule from bad
 
-    def _may_open(self, store: StoreId) -> bool:
+    def _may_open(self, store: StoreId, *, make: bool) -> bool:
         """Keep patterns from making more branches than the installation allows."""
         if store in self._inboxes or store.branch in self.catalog.branches.branches:
             return True
@@ -148,7 +149,11 @@ class House:
             for known in self._inboxes
             if known.branch not in self.catalog.branches.branches
         }
-        if store.branch in made or len(made) < self.catalog.branches.max_pattern_branches:
+        if store.branch in made:
+            return True
+        if not make:
+            return False
+        if len(made) < self.catalog.branches.max_pattern_branches:
             return True
         log.warning("no branch is opened: maxPatternBranches (%d) is reached", len(made))
         return False

@@ -53,8 +53,13 @@ class Desk:
         self.turns = Turns()
 
     async def place(self, request: Request) -> Place:
-        """Return the store in the path of *request*. Raises UnknownModule, StoreFailed."""
-        store, inbox = self.house.enter(request.path_params["b"], request.path_params["m"])
+        """Return the store in the path of *request*. Raises UnknownModule, StoreFailed.
+
+        Who only reads makes no branch: any page can let a browser send a GET, with no Origin that
+        would tell.
+        """
+        path, make = request.path_params, request.method not in ("GET", "HEAD")
+        store, inbox = self.house.enter(path["b"], path["m"], make=make)
         keeper = self.house.keepers[store]
         await keeper.settled.wait()
         if keeper.reader is None:

@@ -10,8 +10,8 @@ from mishkah.jsonfile import BadFile
 from mishkah.rest.asking import Desk
 from mishkah.rest.openapi import describe_api
 from mishkah.rest.page import STYLE, write_index, write_page
-from mishkah.rest.problems import is_arabic
 from mishkah.rest.requests import Parameters
+from mishkah.site.landing import language_of
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
@@ -26,7 +26,7 @@ async def openapi(desk: Desk, request: Request, given: Parameters) -> Response:
 
 async def page(desk: Desk, request: Request, given: Parameters) -> Response:
     """Write the page of one module, or the list of all where none is named."""
-    arabic = given["lang"] == "ar" if "lang" in given else is_arabic(request)
+    arabic = language_of(request) == "ar"
     if "branch" in given or "module" in given:
         recipe = _recipe(desk, given)
         text = write_page(recipe, arabic=arabic)

@@ -1,6 +1,6 @@
 """OpenAPI 3.1 of one module of one branch, worked out from its schema and its sequences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from mishkah.core.commands import MAX_NUMBERS, MAX_OPS
@@ -9,6 +9,20 @@ from mishkah.core.schema import Table
 from mishkah.core.seeding import Recipe
 from mishkah.core.totals import FUNCTIONS
 from mishkah.core.values import MAX_INTEGER
+from mishkah.rest.blocks import (
+    DUP,
+    SEQ,
+    TEXT,
+    comma_list,
+    get,
+    header,
+    members,
+    names_of,
+    param,
+    query,
+    ref,
+    write,
+)
 from mishkah.rest.changes import DEFAULT_COMMITS, MAX_COMMITS
 from mishkah.rest.problems import STATUS
 from mishkah.rest.requests import MAX_KEY_NAME
@@ -21,9 +35,6 @@ from mishkah.rest.shapes import (
     insert_shape,
     row_shape,
 )
-
-SEQ: Shape = {"type": "integer", "minimum": 0, "description": "The number of a commit."}
-TEXT: Shape = {"type": "string"}
 
 
 def describe_api(recipe: Recipe) -> Shape:
@@ -40,7 +51,7 @@ class _Description:
 
     def whole(self) -> Shape:
         tables = self._schema.tables.values()
-        paths: Shape = {"/branches": {"get": _get("branches", "The branches", {"type": "object"})}}
+        paths: Shape = {"/branches": {"get": get("branches", "The branches", {"type": "object"})}}
         paths |= self._of_module()
         for table in tables:
             paths |= self._of_table(table)
@@ -76,58 +87,58 @@ class _Description:
     def _of_module(self) -> Shape:
         tables = list(self._schema.tables)
         return {
-            self._at: {"get": _get("info", "The module, its epoch and seq", {"type": "object"})},
-            f"{self._at}/schema": {"get": _get("schema", "Every rule", {"type": "object"})},
+            self._at: {"get": get("info", "The module, its epoch and seq", {"type": "object"})},
+            f"{self._at}/schema": {"get": get("schema", "Every rule", {"type": "object"})},
             f"{self._at}/snapshot": {
-                "get": _get(
+                "get": get(
                     "snapshot",
                     "All rows at one commit",
                     _SNAPSHOT,
-                    [_names("tables", tables, "Some tables only.")],
+                    [names_of("tables", tables, "Some tables only.")],
                     known=True,
                 )
             },
             f"{self._at}/changes": {"get": _changes()},
             f"{self._at}/aggregate": {"get": _aggregate(tables)},
             f"{self._at}/sequences": {
-                "get": _get("sequences", "Rules and next numbers", {"type": "object"})
+                "get": get("sequences", "Rules and next numbers", {"type": "object"})
             },
             f"{self._at}/transactions": {"post": _transaction(tables)},
         }
 
     def _of_table(self, table: Table) -> Shape:
         name = table.name
-        row = _ref(name)
+        row = ref(name)
         rows = {"type": "array", "items": {"type": "object"}}
-        page = _with(rows=rows, seq=SEQ, next={"type": ["string", "null"]})
-        done = _with(seq=SEQ, row={"anyOf": [row, {"type": "null"}]}, optional=_DUP)
-        patch = _with(optional={"changes": _ref(f"{name}.changes"), "add": _ref(f"{name}.add")})
-        tagged = [_param("If-Match"), _param("Idempotency-Key")]
+        page = members(rows=rows, seq=SEQ, next={"type": ["string", "null"]})
+        done = members(seq=SEQ, row={"anyOf": [row, {"type": "null"}]}, optional=DUP)
+        patch = members(optional={"changes": ref(f"{name}.changes"), "add": ref(f"{name}.add")})
+        tagged = [param("If-Match"), param("Idempotency-Key")]
         sortable = [n for n, field in table.fields.items() if field.type != "json"]
         ways = [way for name in sortable for way in (name, f"-{name}")]
         of_page = [
-            _param("where"),
-            _names("order", ways, "Fields; -field goes down."),
-            _param("limit"),
-            _param("cursor"),
-            _names("fields", list(table.fields), "What of each row is wanted."),
+            param("where"),
+            names_of("order", ways, "Fields; -field goes down."),
+            param("limit"),
+            param("cursor"),
+            names_of("fields", list(table.fields), "What of each row is wanted."),
         ]
         return {
             f"{self._at}/tables/{name}": {
-                "get": _get(f"list.{name}", f"Rows of {name}", page, of_page, known=True),
-                "post": _write(
-                    f"insert.{name}", f"Insert into {name}", _ref(f"{name}.insert"), done, 201
+                "get": get(f"list.{name}", f"Rows of {name}", page, of_page, known=True),
+                "post": write(
+                    f"insert.{name}", f"Insert into {name}", ref(f"{name}.insert"), done, 201
                 ),
             },
             f"{self._at}/tables/{name}/{{id}}": {
-                "parameters": [_param("id")],
-                "get": _get(f"get.{name}", f"One row of {name}", row, known=True),
-                "patch": _write(f"update.{name}", f"Change {name}", patch, done, 200, tagged),
-                "delete": _write(
+                "parameters": [param("id")],
+                "get": get(f"get.{name}", f"One row of {name}", row, known=True),
+                "patch": write(f"update.{name}", f"Change {name}", patch, done, 200, tagged),
+                "delete": write(
                     f"delete.{name}",
                     f"Delete from {name}",
                     None,
-                    _with(seq=SEQ, optional=_DUP),
+                    members(seq=SEQ, optional=DUP),
                     200,
                     tagged,
                 ),
@@ -136,11 +147,11 @@ class _Description:
 
     def _of_sequence(self, table: str, field: str) -> Shape:
         many = {"type": "integer", "minimum": 1, "maximum": MAX_NUMBERS, "default": 1}
-        numbers = _with(seq=SEQ, numbers={"type": "array", "items": TEXT}, optional=_DUP)
-        take = _write(
+        numbers = members(seq=SEQ, numbers={"type": "array", "items": TEXT}, optional=DUP)
+        take = write(
             f"next.{table}.{field}",
             f"Take numbers of {table}.{field}",
-            _with(optional={"count": many}),
+            members(optional={"count": many}),
             numbers,
             200,
             optional=True,
@@ -151,58 +162,22 @@ class _Description:
         return {one.field for one in self._sequences.get(table.name, ())}
 
 
-def _get(
-    name: str, summary: str, shape: Shape, params: Sequence[Shape] = (), *, known: bool = False
-) -> Shape:
-    said: Shape = {
-        "operationId": name,
-        "summary": summary,
-        "parameters": [*params, *([_param("If-None-Match")] if known else [])],
-        "responses": {"200": _json_response(shape), **_PROBLEMS},
-    }
-    if known:
-        said["responses"]["304"] = {"description": "What the client has is what there is."}
-    return said
-
-
-def _write(
-    name: str,
-    summary: str,
-    body: Shape | None,
-    answer: Shape,
-    status: int,
-    params: Sequence[Shape] | None = None,
-    *,
-    optional: bool = False,
-) -> Shape:
-    said: Shape = {
-        "operationId": name,
-        "summary": summary,
-        "parameters": [_param("Idempotency-Key")] if params is None else [*params],
-        "responses": {str(status): _json_response(answer), **_PROBLEMS},
-    }
-    if body is not None:
-        content = {"application/json": {"schema": body}}
-        said["requestBody"] = {"required": not optional, "content": content}
-    return said
-
-
 def _changes() -> Shape:
     limit = {"type": "integer", "minimum": 1, "maximum": MAX_COMMITS, "default": DEFAULT_COMMITS}
-    page = _with(
+    page = members(
         epoch=TEXT,
         seq=SEQ,
-        commits={"type": "array", "items": _ref("Commit")},
+        commits={"type": "array", "items": ref("Commit")},
         next={"type": ["integer", "null"]},
     )
-    said = _get(
+    said = get(
         "changes",
         "The commits after a cursor; a stream for Accept: text/event-stream",
         page,
         [
-            _query("since", {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}, "After it."),
-            _query("epoch", TEXT, "The history that since is of."),
-            _query("limit", limit, "Commits in one page."),
+            query("since", {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER}, "After it."),
+            query("epoch", TEXT, "The history that since is of."),
+            query("limit", limit, "Commits in one page."),
         ],
     )
     said["responses"]["200"]["content"]["text/event-stream"] = {"schema": TEXT}
@@ -217,33 +192,33 @@ def _aggregate(tables: Sequence[str]) -> Shape:
         "description": f'{{"name": ["count"] or [function, field]}}; {", ".join(FUNCTIONS)}.',
     }
     table = {"type": "string", "enum": tables}
-    rows = _with(rows={"type": "array", "items": {"type": "object"}}, seq=SEQ)
+    rows = members(rows={"type": "array", "items": {"type": "object"}}, seq=SEQ)
     params = [
-        {**_query("table", table, "The table."), "required": True},
-        {**_query("values", values, "What to work out.", as_json=True), "required": True},
-        _list("by", TEXT, "Fields that make groups."),
-        _param("where"),
+        {**query("table", table, "The table."), "required": True},
+        {**query("values", values, "What to work out.", as_json=True), "required": True},
+        comma_list("by", TEXT, "Fields that make groups."),
+        param("where"),
     ]
-    return _get("aggregate", "Counts, sums, averages and ends", rows, params, known=True)
+    return get("aggregate", "Counts, sums, averages and ends", rows, params, known=True)
 
 
 def _transaction(tables: Sequence[str]) -> Shape:
     table = {"type": "string", "enum": list(tables)}
     thing = {"type": "object"}
     kinds = {
-        "INSERT": _with(table=table, data=thing),
-        "UPDATE": _with(table=table, id=TEXT, optional={"changes": thing, "add": thing}),
-        "DELETE": _with(table=table, id=TEXT),
+        "INSERT": members(table=table, data=thing),
+        "UPDATE": members(table=table, id=TEXT, optional={"changes": thing, "add": thing}),
+        "DELETE": members(table=table, id=TEXT),
     }
     ops = [_with_kind(kind, shape) for kind, shape in kinds.items()]
     many = {"type": "array", "items": {"oneOf": ops}, "minItems": 1, "maxItems": MAX_OPS}
-    body = _with(
+    body = members(
         ops=many,
         optional={"base": {"type": ["integer", "null"]}, "epoch": {"type": ["string", "null"]}},
     )
     rows = {"type": "array", "items": {"type": ["object", "null"]}}
-    answer = _with(seq=SEQ, rows=rows, optional=_DUP)
-    return _write("transaction", "All of it, in one commit, or nothing", body, answer, 200)
+    answer = members(seq=SEQ, rows=rows, optional=DUP)
+    return write("transaction", "All of it, in one commit, or nothing", body, answer, 200)
 
 
 def _with_kind(kind: str, shape: Shape) -> Shape:
@@ -254,52 +229,6 @@ def _with_kind(kind: str, shape: Shape) -> Shape:
     }
 
 
-def _with(optional: Mapping[str, Shape] | None = None, **required: Shape) -> Shape:
-    """Return an object that has these members and no others."""
-    return {
-        "type": "object",
-        "properties": {**required, **(optional or {})},
-        "required": list(required),
-        "additionalProperties": False,
-    }
-
-
-def _ref(name: str, kind: str = "schemas") -> Shape:
-    return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def _param(name: str) -> Shape:
-    return _ref(name, "parameters")
-
-
-def _query(name: str, shape: Shape, description: str, *, as_json: bool = False) -> Shape:
-    said: Shape = {"name": name, "in": "query", "description": description}
-    if as_json:
-        return {**said, "content": {"application/json": {"schema": shape}}}
-    return {**said, "schema": shape}
-
-
-def _names(name: str, known: Sequence[str], description: str) -> Shape:
-    return _list(name, {"type": "string", "enum": list(known)}, description)
-
-
-def _list(name: str, item: Shape, description: str) -> Shape:
-    """Return a parameter that is a list with commas."""
-    shape = {"type": "array", "items": item, "minItems": 1, "maxItems": 100, "uniqueItems": True}
-    return {**_query(name, shape, description), "style": "form", "explode": False}
-
-
-def _header(name: str, shape: Shape, description: str) -> Shape:
-    return {"name": name, "in": "header", "description": description, "schema": shape}
-
-
-def _json_response(shape: Shape) -> Shape:
-    return {"description": "Done.", "content": {"application/json": {"schema": shape}}}
-
-
-_DUP: Mapping[str, Shape] = {
-    "dup": {"const": True, "description": "It was done before, under the same Idempotency-Key."}
-}
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "code", "errors"],
@@ -309,18 +238,14 @@ _PROBLEM = {
         "status": {"type": "integer"},
         "detail": TEXT,
         "code": {"enum": sorted(STATUS)},
-        "errors": {"type": "array", "items": _with(path=TEXT, rule=TEXT, message=TEXT)},
+        "errors": {"type": "array", "items": members(path=TEXT, rule=TEXT, message=TEXT)},
         "more": {"type": "integer", "description": "So many errors are not shown."},
         "current": {"type": ["object", "null"], "description": "The row, in a CONFLICT."},
     },
 }
 _PROBLEM_RESPONSE = {
     "description": "Refused; nothing of it was done (RFC 9457).",
-    "content": {"application/problem+json": {"schema": _ref("Problem")}},
-}
-_PROBLEMS = {
-    status: _ref("Problem", "responses")
-    for status in ("400", "404", "409", "412", "413", "415", "422", "500", "503", "507")
+    "content": {"application/problem+json": {"schema": ref("Problem")}},
 }
 _FILTER = {
     "description": '["field", "operator", value], {"and": [...]}, {"or": [...]} or {"not": ...}',
@@ -330,13 +255,13 @@ _FILTER = {
     ],
     "examples": [["status", "in", ["open"]]],
 }
-_COMMIT = _with(
+_COMMIT = members(
     seq=SEQ,
     timestamp={"type": "string", "format": "date-time"},
     by={"type": "object"},
     changes={
         "type": "array",
-        "items": _with(
+        "items": members(
             table=TEXT,
             operation={"enum": ["INSERT", "UPDATE", "DELETE"]},
             id=TEXT,
@@ -344,7 +269,7 @@ _COMMIT = _with(
         ),
     },
 )
-_SNAPSHOT = _with(
+_SNAPSHOT = members(
     type={"const": "SNAPSHOT"},
     branch=TEXT,
     module=TEXT,
@@ -366,10 +291,10 @@ _PARAMETERS = {
         "description": "The row's primary key.",
         "schema": KEY,
     },
-    "where": _query("where", _ref("Filter"), "Which rows.", as_json=True),
-    "limit": _query("limit", _LIMIT, "Rows in one page."),
-    "cursor": _query("cursor", TEXT, "The next of the page before."),
-    "If-Match": _header("If-Match", TEXT, "The ETag of the row that the user saw."),
-    "If-None-Match": _header("If-None-Match", TEXT, "The ETag of what the client has."),
-    "Idempotency-Key": _header("Idempotency-Key", _NAME, "The write's name, for ever."),
+    "where": query("where", ref("Filter"), "Which rows.", as_json=True),
+    "limit": query("limit", _LIMIT, "Rows in one page."),
+    "cursor": query("cursor", TEXT, "The next of the page before."),
+    "If-Match": header("If-Match", TEXT, "The ETag of the row that the user saw."),
+    "If-None-Match": header("If-None-Match", TEXT, "The ETag of what the client has."),
+    "Idempotency-Key": header("Idempotency-Key", _NAME, "The write's name, for ever."),
 }

@@ -14,6 +14,7 @@ from mishkah.core import wire
 from mishkah.core.errors import BadMessage, Internal, NotFound, Refused, StoreFailed, Text
 from mishkah.core.frames import payloads
 from mishkah.journal import JournalDamaged, JournalFailed
+from mishkah.site import preferences
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class _Shown(msgspec.Struct, omit_defaults=True):
 
 def told(told: Problem, request: Request) -> Response:
     """Return the response that tells a problem, in the language that the client prefers."""
-    language = "ar" if is_arabic(request) else "en"
+    language = preferences.language(request.headers.get("accept-language", ""))
     error = told.error
     title = TITLES[error.code]
     body = _Shown(
@@ -132,19 +133,6 @@ def _kinds(kind: type[Refused]) -> Iterator[type[Refused]]:
 
 TITLES: Mapping[str, Text] = {kind.code: kind.text for kind in _kinds(Refused)}
 """Code → what it says of any request."""
-
-
-def is_arabic(request: Request) -> bool:
-    """Tell whether the client would rather read Arabic than English (RFC 9110, 12.5.4)."""
-    weights = {"ar": 0.0, "en": 0.0, "*": 0.0}
-    for part in request.headers.get("accept-language", "").split(","):
-        language, _, weight = part.partition(";q=")
-        name = language.strip().lower().partition("-")[0]
-        try:
-            weights[name] = max(weights.get(name, 0.0), float(weight or 1))
-        except ValueError:
-            continue
-    return weights["ar"] > max(weights["en"], weights["*"])
 
 
 async def _on_bad_journal(request: Request, error: Exception) -> Response:

@@ -1,5 +1,6 @@
 """What there is: branches, modules, their schemas, single rows, and the rules of their numbers."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -20,9 +21,9 @@ def as_json(value: Any, headers: dict[str, str] | None = None) -> Response:
     return Response(_encode(value), headers=headers, media_type="application/json")
 
 
-def as_known(etag: str) -> Response:
-    """Return the answer to who has it already."""
-    return Response(status_code=304, headers={"etag": etag})
+def as_known(etag: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return the answer to who has it already, with the *headers* that it would have."""
+    return Response(status_code=304, headers={**(headers or {}), "etag": etag})
 
 
 async def branches(desk: Desk, request: Request, given: Parameters) -> Response:

@@ -79,11 +79,14 @@ def _route(desk: Desk, path: str, methods: Methods) -> Route:
     async def answer(request: Request) -> Response:
         handler, allowed = methods["GET" if request.method == "HEAD" else request.method]
         try:
-            return await handler(desk, request, parameters(request, allowed))
+            response = await handler(desk, request, parameters(request, allowed))
         except Refused as refusal:
             refused = problem(refusal)
         except Problem as already:
             refused = already
+        else:
+            response.headers.setdefault("cache-control", "no-cache")  # no row that is no more
+            return response
         desk.house.tally.refused[refused.error.code] += 1
         return told(refused, request)
 

@@ -1,7 +1,6 @@
 """A whole module as one SNAPSHOT message: the bytes that sockets are sent, as fast as taken."""
 
 import zlib
-from collections.abc import Iterator
 
 import trio
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from mishkah.rest.changes import raise_error
 from mishkah.rest.reading import as_known
 from mishkah.rest.requests import Parameters, is_known, list_parameter, tag
 from mishkah.rest.streams import Put, Streamed
+from mishkah.site.preferences import weights
 
 _LEVEL = 4
 
@@ -34,8 +34,9 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     packed = _takes_gzip(request.headers.get("accept-encoding", ""))
     plain = tag(place.reader.epoch, listener.cursor)
     etag = f'{plain[:-1]}-gzip"' if packed else plain
+    headers = {"vary": "Accept-Encoding", "cache-control": "no-cache"}
     if is_known(request, etag):
-        return as_known(etag)
+        return as_known(etag, headers)
     frames = iter(mail.pieces)
 
     async def write(put: Put) -> None:
@@ -49,21 +50,11 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
         if packer is not None:
             await put(packer.flush())
 
-    headers = {"etag": etag, "vary": "Accept-Encoding", "cache-control": "no-cache"}
     if packed:
         headers["content-encoding"] = "gzip"
-    return Streamed(write, "application/json", headers)
+    return Streamed(write, "application/json", {**headers, "etag": etag})
 
 
 def _takes_gzip(header: str) -> bool:
     """Tell whether gzip is welcome (RFC 9110, 12.5.3)."""
-    return any(name == "gzip" and weight > 0 for name, weight in _weights(header))
-
-
-def _weights(header: str) -> Iterator[tuple[str, float]]:
-    for part in header.split(","):
-        name, _, weight = part.partition(";q=")
-        try:
-            yield name.strip().lower(), float(weight or 1)
-        except ValueError:
-            continue
+    return any(name == "gzip" and weight > 0 for name, weight in weights(header))

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from mishkah.core.errors import Text
 from mishkah.core.ids import StoreId
+from mishkah.site import preferences
 from mishkah.site.files import Files
 from mishkah.site.packaged import Packaged
 from mishkah.site.premises import Premises
@@ -57,11 +58,7 @@ def language_of(request: Request) -> str:
     asked = request.query_params.get("lang")
     if asked in _OTHER:
         return asked
-    for choice in request.headers.get("accept-language", "").lower().split(","):
-        found = choice.strip()[:2]
-        if found in _OTHER:
-            return found
-    return "en"
+    return preferences.language(request.headers.get("accept-language", ""))
 
 
 def _page(house: Premises, packaged: Packaged, request: Request) -> Response:

@@ -19,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mishkah.core.ids import StoreId
@@ -192,4 +192,7 @@ class Counting:
 
 def _route(scope: Scope) -> str:
     route = scope.get("route")
-    return "files" if route is None else f"{scope.get('root_path', '')}{route.path}"
+    if route is None:
+        return "files"
+    above = "" if isinstance(route, Mount) else scope.get("root_path", "")
+    return f"{above}{route.path}"  # below a mount that leads nowhere, the mount itself

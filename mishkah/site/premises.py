@@ -27,5 +27,8 @@ class Premises(Protocol):
     @property
     def outboxes(self) -> Set[Outbox]: ...
 
-    def enter(self, branch: str | None, module: str | None) -> Room:
-        """Return a store, opened if need be, and the way into it. Raises UnknownModule."""
+    def enter(self, branch: str | None, module: str | None, *, make: bool = True) -> Room:
+        """Return a store, opened if need be, and the way into it. Raises UnknownModule.
+
+        A branch that is new is there only for who may *make* it.
+        """

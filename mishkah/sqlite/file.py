@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import apsw
-import msgspec
 
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commit import Commit
@@ -18,7 +17,7 @@ from mishkah.core.values import stamp
 from mishkah.journal import JournalDamaged, JournalFailed, JournalFull, Named, NameKey
 from mishkah.sqlite.lines import HOUSE, Head
 from mishkah.sqlite.migrating import Blocked, Migration, Plan, read_source
-from mishkah.sqlite.reading import Mismatch, load_state, read_commits, read_names
+from mishkah.sqlite.reading import UNREADABLE, Mismatch, load_state, read_commits, read_names
 from mishkah.sqlite.tables import SqlTable, checksum, ddl
 from mishkah.sqlite.writing import write_commit
 
@@ -34,17 +33,6 @@ _SYNC_CODES = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE
 
 _DAMAGE = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError)
 """Our statements are right, so an SQLError is a table or a column that is no longer there."""
-
-_UNREADABLE = (
-    UnicodeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    ArithmeticError,
-    msgspec.MsgspecError,
-)
-"""What decoding raises on a column whose bits are not those that were written."""
 
 
 class SchemaBlocked(JournalDamaged):
@@ -203,7 +191,7 @@ class StoreFile:
             raise JournalDamaged(f"{self.path}: {error}") from error
         except apsw.Error as error:
             raise self._meaning(error) from error
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             message = f"{self.path}: what it holds does not read as what was written"
             raise JournalDamaged(message) from error
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,17 +18,21 @@ from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.reader import Found
 from mishkah.sqlite.lines import Head
 from mishkah.sqlite.questions import answer, find_row
-from mishkah.sqlite.reading import Mismatch, read_commits
+from mishkah.sqlite.reading import UNREADABLE, Mismatch, read_commits
 from mishkah.sqlite.tables import SqlTable
 
 T = TypeVar("T")
 
 CONNECTIONS = 2
 """Questions of one store that are worked on at once."""
+THREADS = 8
+"""Questions of all stores that are worked on at once: commits and files need threads too."""
 SECONDS = 3.0
-"""How long one may wait for its turn, and how long it may take."""
+"""How long one may wait for its store's turn, then for a thread, and how long it may take."""
 _STEPS = 5_000
 """Steps of SQLite's machine between looks at the clock: about a millisecond's."""
+
+_threads = trio.Semaphore(THREADS)
 
 TOO_LONG = Text(
     "This question takes too long; ask for less, or with an indexed field",
@@ -72,14 +76,19 @@ class SqliteReader:
             self._idle.pop().close()
 
     async def _read(self, call: Callable[..., T], *arguments: Any) -> T:
+        async with self._in_turn(self._turn), self._in_turn(_threads):
+            return await trio.to_thread.run_sync(self._in_thread, call, *arguments)
+
+    @contextlib.asynccontextmanager
+    async def _in_turn(self, turns: trio.Semaphore) -> AsyncIterator[None]:
         with trio.move_on_after(self._seconds) as waiting:
-            await self._turn.acquire()
+            await turns.acquire()
         if waiting.cancelled_caught:
             raise Busy
         try:
-            return await trio.to_thread.run_sync(self._in_thread, call, *arguments)
+            yield
         finally:
-            self._turn.release()
+            turns.release()
 
     def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Work *call* out over one moment of the file, unless it takes too long."""
@@ -95,6 +104,9 @@ class SqliteReader:
             raise JournalDamaged(f"{self._path}: {error}") from error
         except apsw.Error as error:
             raise JournalFailed(f"{self._path}: {error}") from error
+        except UNREADABLE as error:
+            message = f"{self._path}: what it holds does not read as what was written"
+            raise JournalDamaged(message) from error
 
     @contextlib.contextmanager
     def _connection(self) -> Iterator[apsw.Connection]:

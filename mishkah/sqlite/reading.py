@@ -19,6 +19,18 @@ class Mismatch(Exception):
     """What the file holds is not what was written to it."""
 
 
+UNREADABLE = (
+    UnicodeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    msgspec.MsgspecError,
+)
+"""What decoding raises on a column whose bits are not those that were written."""
+
+
 def load_state(
     db: apsw.Connection, tables: Mapping[str, SqlTable], schema: Schema, head: Head
 ) -> State:

@@ -94,6 +94,7 @@ async def test_requests_are_counted_by_route_and_never_by_what_was_sent(house: T
     async with browser(house) as client:
         for path in ("/healthz", "/no/1", "/no/2", "/api/v1/branches", "/web/x", "/web/y"):
             await client.get(path)
+        await client.get("/api/v1/nowhere")
         await client.request("BREW", "/healthz")
         found = await counts(client)
     requests = {
@@ -103,6 +104,7 @@ async def test_requests_are_counted_by_route_and_never_by_what_was_sent(house: T
         ("GET", "/healthz", "200"): 1,
         ("GET", "files", "404"): 2,
         ("GET", "/api/v1/branches", "200"): 1,
+        ("GET", "/api/v1", "404"): 1,
         ("GET", "/web/{path:path}", "404"): 2,
         ("other", "/healthz", "405"): 1,
     }
@@ -154,6 +156,8 @@ async def test_a_failed_store_is_told(data: Path) -> None:
         ("/", "", "en", "ltr"),
         ("/", "ar-EG,ar;q=0.9,en;q=0.8", "ar", "rtl"),
         ("/", "fr,en;q=0.5", "en", "ltr"),
+        ("/", "en; q=0.5, ar", "ar", "rtl"),
+        ("/", "arn, ar;q=0", "en", "ltr"),
         ("/?lang=ar", "en", "ar", "rtl"),
         ("/?lang=xx", "ar", "ar", "rtl"),
     ],

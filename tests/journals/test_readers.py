@@ -1,6 +1,7 @@
 """What every reader promises: the answers of `core.query`, over what is committed."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ import apsw
 import msgspec
 import pytest
 import trio
+import trio.testing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -267,9 +269,43 @@ async def test_a_reader_writes_nothing_and_shows_no_damaged_row(
     with pytest.raises(Exception, match="readonly"):
         await reader._read(lambda db: db.execute("DELETE FROM item"))
     other = apsw.Connection(str(path))
-    other.execute("UPDATE item SET name='milk'")
+    for harm in ("name='milk'", "name=x'ff'", "price='much'"):
+        other.execute(f"UPDATE item SET {harm}")
+        with pytest.raises(JournalDamaged):
+            await reader.row(schema.tables["item"], "a")
+        with pytest.raises(JournalDamaged):
+            await reader.find(question(schema))
     other.close()
-    with pytest.raises(JournalDamaged):
-        await reader.row(schema.tables["item"], "a")
     reader.close()
+    file.close()
+
+
+async def test_questions_in_many_stores_leave_threads_for_the_rest(
+    path: Path, schema: Any, writer: Any
+) -> None:
+    writer.insert("a")
+    file = StoreFile(path, schema, "OFF")
+    file.append(writer.history)
+    readers = [SqliteReader(path, file.epoch, schema) for _ in range(30)]
+    go_on = threading.Event()
+    late: list[Busy] = []
+
+    async def ask(reader: SqliteReader) -> None:
+        try:
+            await reader._read(lambda db: go_on.wait())
+        except Busy as busy:
+            late.append(busy)
+
+    async with trio.open_nursery() as nursery:
+        for reader in readers:
+            nursery.start_soon(ask, reader)
+            nursery.start_soon(ask, reader)
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        with trio.move_on_after(1) as waiting:
+            await trio.to_thread.run_sync(int)
+        go_on.set()
+    assert not waiting.cancelled_caught
+    assert late == []
+    for reader in readers:
+        reader.close()
     file.close()

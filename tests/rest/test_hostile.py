@@ -129,7 +129,8 @@ async def test_every_method_of_an_address_is_allowed(api: Any) -> None:
 @pytest.mark.parametrize(
     ("header", "language"),
     [("ar", "ar"), ("ar-EG, en;q=0.8", "ar"), ("en, ar;q=0.9", "en"), ("fr, ar;q=0.2", "ar"),
-     ("", "en"), ("*", "en"), ("ar;q=0", "en"), ("ar;q=x", "en")],
+     ("", "en"), ("*", "en"), ("ar;q=0", "en"), ("ar;q=x", "en"),
+     ("en; q=0.2, ar ; Q=0.9", "ar"), ("ar; q=0.1, en; q=0.9", "en")],
 )  # fmt: skip
 async def test_a_problem_speaks_the_clients_language(api: Any, header: str, language: str) -> None:
     body = {"id": "x", "nope": 1}

@@ -81,6 +81,9 @@ async def test_a_snapshot_is_packed_for_who_takes_it(api: Any) -> None:
     assert packed.num_bytes_downloaded < len(plain.content) / 10
     assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert packed.headers["etag"] != plain.headers["etag"]  # other bytes (RFC 9110, 8.8.3.3)
+    known = {"If-None-Match": packed.headers["etag"], "Accept-Encoding": "br, gzip; q=0.5"}
+    again = await api.get("snapshot", headers=known)
+    assert (again.status_code, again.headers["vary"]) == (304, "Accept-Encoding")
     refused = await api.get("snapshot", headers={"Accept-Encoding": "gzip;q=0"})
     assert "content-encoding" not in refused.headers
 
@@ -106,6 +109,23 @@ async def test_a_head_is_answered_without_a_body(api: Any) -> None:
         assert (head.status_code, head.headers["content-type"]) == (200, "application/json")
 
 
-async def test_the_branch_of_a_pattern_opens_on_first_use(api: Any) -> None:
-    row = await api.get("/api/v1/branches/shop:north/modules/m/tables/note/n1")
-    assert row.json() == {"id": "n1", "text": "hello"}
+async def test_reading_makes_no_branch(api: Any) -> None:
+    """A GET may come from any page that a browser shows: it must not use up the branches."""
+    north = "/api/v1/branches/shop:north/modules/m"
+    for address in ("", "/schema", "/snapshot", "/tables/note", "/changes"):
+        none = await api.get(f"{north}{address}")
+        assert (none.status_code, none.json()["code"]) == (404, "UNKNOWN_MODULE")
+    assert (await api.post(f"{north}/tables/note", json={"id": "x"})).status_code == 201
+    assert (await api.get(f"{north}/tables/note/n1")).json() == {"id": "n1", "text": "hello"}
+
+
+async def test_nothing_is_kept_without_asking_again(api: Any) -> None:
+    values = "aggregate?table=note&values=" + json.dumps({"n": ["count"]})
+    for address in ("schema", "snapshot", "tables/note", "tables/note/n1", values, "changes"):
+        told = await api.get(address)
+        assert (told.status_code, told.headers.get("cache-control")) == (200, "no-cache")
+    gone = await api.get("tables/note/nowhere")
+    assert gone.headers["cache-control"] == "no-store"
+    known = {"If-None-Match": (await api.get("tables/note/n1")).headers["etag"]}
+    again = await api.get("tables/note/n1", headers=known)
+    assert (again.status_code, again.headers["cache-control"]) == (304, "no-cache")
