@@ -58,7 +58,7 @@ def test_three_clients_that_read_nothing_cost_little_and_slow_nobody(
 
 def ask(till: Any, n: int, size: int) -> float:
     begun = time.perf_counter()
-    changes = {"name": "x" * size, "qty": n}
+    changes = {"name": f"{n} " + "x" * size, "qty": n}  # a DELTA has only what is new
     ack = till.ask({"type": "UPDATE", "table": "item", "id": "seed0", "changes": changes, "ref": n})
     assert ack["type"] == "ACK"
     till.frames.clear()
