@@ -4,6 +4,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -35,11 +36,11 @@ def test_three_clients_that_read_nothing_cost_little_and_slow_nobody(
     install: Callable[..., Path], serve: Callable[..., Server], figures: Counter[str]
 ) -> None:
     server = serve(install(), "--limit", "stall=1")
-    with server.client(client="till") as till:
+    with ExitStack() as held, server.client(client="till") as till:
         till.snapshot()
         quiet = [ask(till, n, 1000) for n in range(200)]
         before = resident(server.pid)
-        stalled = [knock(server.port) for _ in range(3)]
+        stalled = [held.enter_context(knock(server.port)) for _ in range(3)]
         since = time.perf_counter()
         for n in range(200, 200 + MEGABYTES * 20):
             ask(till, n, 50_000)
@@ -71,11 +72,10 @@ def p95(waits: list[float]) -> int:
 
 def last_frame(client: socket.socket) -> bytes:
     """Read to the end; return the code in the close frame there."""
-    with client:
-        client.settimeout(30)
-        read = b""
-        while data := client.recv(2**20):
-            read = read[-(2**20) :] + data
+    client.settimeout(30)
+    read = b""
+    while data := client.recv(2**20):
+        read = read[-(2**20) :] + data
     close = read.rindex(b"\x88\x1b")
     assert read[close + 4 :] == b"this client reads nothing"
     return read[close + 2 : close + 4]
