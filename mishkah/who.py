@@ -10,7 +10,8 @@ ANY = "*"
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A role, and the branches and modules where it counts; ``*`` is all of them.
 
-    A branch ending in ``*`` means every branch that begins with what is before it.
+    A branch ending in ``*`` means every branch that begins with what is before it. An empty role is
+    none: where it comes first, nothing may be done.
     """
 
     role: str
@@ -47,7 +48,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
     def role_in(self, store: StoreId) -> str | None:
         """Return the role that counts in *store*; None where there is none."""
-        return next((scope.role for scope in self.scopes if scope.covers(store)), None)
+        return next((scope.role for scope in self.scopes if scope.covers(store)), None) or None
 
 
 NOBODY = Who()

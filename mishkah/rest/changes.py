@@ -7,6 +7,7 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Error, answer_of, send
 from mishkah.core.commit import Change, Commit
 from mishkah.core.errors import Text
 from mishkah.core.frames import GOING_AWAY, payloads
@@ -14,8 +15,8 @@ from mishkah.core.messages import Subscribe
 from mishkah.core.schema import Schema
 from mishkah.feed import Listener, Mail, Outbox
 from mishkah.requests import Join, Missed
-from mishkah.rest.asking import Desk, Place, answer_of, send
-from mishkah.rest.problems import Error, Problem
+from mishkah.rest.asking import Desk, Place
+from mishkah.rest.problems import Problem
 from mishkah.rest.reading import as_json
 from mishkah.rest.requests import (
     Parameters,
