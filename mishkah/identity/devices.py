@@ -74,7 +74,9 @@ class Devices:
             if found is not None:
                 device = found["device"]
                 ops: list[Op] = [Delete(table="code", id=found["id"])]
-                ops += [Delete(table="token", id=t["id"]) for t in view.find("token", device=device)]
+                ops += [
+                    Delete(table="token", id=t["id"]) for t in view.find("token", device=device)
+                ]
                 data: dict[str, Any] = {"id": token.id, "kind": "device", "hash": token.hash}
                 data |= {"device": device, "created": stamp(now)}
                 ops.append(Insert(table="token", data=data))
@@ -85,9 +87,7 @@ class Devices:
         await self._book.note(entry("enrol-failed", address=address, failure=True), now)
         raise AuthRequired(BAD_CODE)
 
-    async def act(
-        self, who: Who, user: str, pin: str, address: str | None, now: datetime
-    ) -> None:
+    async def act(self, who: Who, user: str, pin: str, address: str | None, now: datetime) -> None:
         """Let *user*, who knows their PIN, be the one who acts on the device of *who*.
 
         All that shows the device's token is theirs until `stop_acting`, another PIN, or `ACTING` is
@@ -96,7 +96,7 @@ class Devices:
         RateLimited while wrong PINs lock the device; Busy, StorageFull, StoreFailed.
         """
         device = _device_of(who)
-        name, moment = user.strip().lower(), stamp(now)
+        name = user.strip().lower()
         # Counted before it is tried, so that many at once are no more than one after another.
         async with self._book.turn() as view:
             row = _row(view, device)
@@ -182,9 +182,7 @@ def _code(view: View, typed: str, now: datetime) -> Row | None:
     return next((row for row in right if row["expires"] > stamp(now)), None)
 
 
-BAD_CODE = Text(
-    "This code is not right, or its time is over", "الرمز غير صحيح أو انتهت مدته"
-)
+BAD_CODE = Text("This code is not right, or its time is over", "الرمز غير صحيح أو انتهت مدته")
 WRONG_PIN = Text("The name or the PIN is not right", "الاسم أو الرقم السري غير صحيح")
 PIN_LOCKED = Text(
     "Too many wrong PINs on this device: wait a little",
