@@ -33,7 +33,7 @@ from mishkah.testing import NOON
 
 
 @pytest.fixture
-async def place(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Place]:
+async def place() -> AsyncIterator[Place]:
     async with open_place() as place:
         await place.furnish()
         yield place
