@@ -42,6 +42,7 @@ class Session:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._leave_when, stopping)
+                nursery.start_soon(self._talk.follow)
                 await self._write()
                 nursery.cancel_scope.cancel()
         finally:

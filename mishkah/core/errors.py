@@ -79,6 +79,18 @@ class Forbidden(Refused):
     )
 
 
+class AuthRequired(Refused):
+    """No token, or one that lets nobody in; why not is said to nobody."""
+
+    code = "AUTH_REQUIRED"
+    text = Text("Sign in first", "سجّل الدخول أولًا")
+
+
+class AuthExpired(Refused):
+    code = "AUTH_EXPIRED"
+    text = Text("This sign-in is over: sign in again", "انتهت مدة هذا الدخول، سجّل الدخول مرة أخرى")
+
+
 class UnknownModule(Refused):
     code = "UNKNOWN_MODULE"
     text = Text("Module not found", "المودول غير موجود")

@@ -159,9 +159,11 @@ def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = Fals
         shown.pop()
 
 
-def welcome(version: str, now: str, limits: Mapping[str, int]) -> bytes:
+def welcome(version: str, now: str, limits: Mapping[str, int], user: str | None) -> bytes:
     """Return the answer to HELLO."""
     said = {"v": 1, "server": "mishkah", "version": version, "now": now, "limits": limits}
+    if user is not None:
+        said["user"] = user
     return frame(b'{"type":"WELCOME",%b' % quote(said)[1:])
 
 

@@ -11,7 +11,9 @@ from trio.testing import MockClock
 from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
+from mishkah.gate import OpenGate
 from mishkah.limits import Limits
+from mishkah.rights import Rights
 from mishkah.session import Session
 from mishkah.talk import TalkV1
 from mishkah.testing import open_test_house, ticking
@@ -189,10 +191,11 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     async def send(pieces: Iterable[bytes]) -> None:
         await trio.sleep_forever()
 
-    def nowhere(branch: str | None, module: str | None) -> Any:
+    def nowhere(*asked: Any) -> Any:
         raise AssertionError("no store is asked for")
 
-    talk = TalkV1(feed.Outbox(), ticking(), Limits(), nowhere)
+    rights = Rights(OpenGate(), nowhere)
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
     session = Session(client, send, talk, None, Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
