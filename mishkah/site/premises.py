@@ -9,6 +9,7 @@ from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
 from mishkah.keeper import Keeper
+from mishkah.rates import Rates
 from mishkah.talk import Room
 from mishkah.tally import Tally
 
@@ -26,6 +27,8 @@ class Premises(Protocol):
     def tally(self) -> Tally: ...
     @property
     def outboxes(self) -> Set[Outbox]: ...
+    @property
+    def rates(self) -> Rates: ...
 
     def enter(self, branch: str | None, module: str | None, *, make: bool = True) -> Room:
         """Return a store, opened if need be, and the way into it. Raises UnknownModule.
