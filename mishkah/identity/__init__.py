@@ -1,1 +1,1 @@
-"""Who belongs to the house: people, devices and tokens, in a store of their own."""
+"""Who may come in: people, devices and programs, kept in a store of the house like any other."""

@@ -121,6 +121,31 @@ def test_who_goes_on_trying_is_not_quiet() -> None:
     assert failures.wait("attacker", 2.0) > 0
 
 
+def test_who_fails_again_is_not_quiet() -> None:
+    failures = Failures(2, most=3)
+    for key, now in (("a", 0.0), ("b", 1.0), ("a", 2.0), ("c", 3.0)):
+        failures.add(key, now)
+    assert failures.wait("a", 3.0) > 0, "b went"
+
+
+def test_a_failure_counts_for_a_quarter_of_an_hour_and_no_longer() -> None:
+    failures = Failures(1)
+    failures.add("a", 10.0)
+    assert failures.wait("a", 909.5) == 0.5
+    assert failures.wait("a", 910.0) == 0
+
+
+def test_the_place_that_is_used_is_known_for_longest() -> None:
+    door = Throttle(Limits(user_logins=2), Counter(), most=2)
+    for now, name in enumerate(("amal", "omar", "amal", "sara")):
+        door.attempt(SHOP, name, now)
+        door.succeeded(SHOP, name, now)
+    for name in ("amal", "omar"):
+        assert tries(door, HOME, name, 5, 2) == 2
+    assert tries(door, SHOP, "amal", 6, 1) == 1
+    assert tries(door, SHOP, "omar", 6, 1) == 0
+
+
 def test_an_attacker_at_one_address_shuts_out_nobody_elsewhere() -> None:
     door = throttle()
     assert tries(door, HOME, "amal", 0, 1000) == 10
