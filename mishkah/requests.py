@@ -4,6 +4,7 @@ import msgspec
 import trio
 
 from mishkah.core.errors import Refused
+from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.feed import Listener, Outbox
@@ -20,6 +21,8 @@ TURNS = 3
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks.
 
+    *grant* is what its user may do; None may do all.
+
     One that is *exact* is refused where its row was changed after its base at all, by anybody, in
     any field (If-Match of RFC 9110, 13.1.1); others merge what does not clash.
     """
@@ -30,6 +33,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     client: str | None = None
     exact: bool = False
+    grant: Grant | None = None
 
     @property
     def key(self) -> NameKey | None:
@@ -51,6 +55,15 @@ class Join(msgspec.Struct, frozen=True):
     outbox: Outbox
     listener: Listener
     asked: Subscribe
+    grant: Grant | None = None
+
+
+class Reseat(msgspec.Struct, frozen=True):
+    """What I may do has changed to *grant*: show me that, and no more."""
+
+    outbox: Outbox
+    listener: Listener
+    grant: Grant
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -67,6 +80,7 @@ class Look(msgspec.Struct, frozen=True):
     outbox: Outbox
     query: Query
     size: int
+    grant: Grant | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -83,7 +97,7 @@ class Leave(msgspec.Struct, frozen=True):
     outbox: Outbox
 
 
-Request = Ask | Told | Join | Missed | Part | Look | Leave
+Request = Ask | Told | Join | Reseat | Missed | Part | Look | Leave
 
 
 def ref_of(request: Request) -> Ref | None:
