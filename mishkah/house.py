@@ -26,7 +26,7 @@ from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
 from mishkah.limits import Limits
-from mishkah.pace import Pace
+from mishkah.rates import Rates
 from mishkah.requests import Request
 from mishkah.rights import Rights
 from mishkah.session import FAREWELL, Session
@@ -74,7 +74,8 @@ class House:
         self._clock = clock
         self._limits = limits
         self._turns = Turns()
-        self._door = Door(self._answer, make_site(self), guests, limits)
+        self.rates = Rates(limits, self.tally.limited)
+        self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
         """Open the stores of all listed branches, side by side, and wait until each is settled."""
@@ -104,15 +105,15 @@ class House:
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
         refused = self.tally.refused
-        outbox = Outbox(self._limits.outbox, self._limits.subscriptions, refused)
+        outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
         try:
             talk = self._talk(outbox, upgrade)
         except Refused as refusal:
             refused[refusal.code] += 1
             await _say_goodbye(ws, guard, refusal)
         else:
-            pace = None if guard.address is None else Pace(self._limits.rate)
-            session = Session(ws, guard.send_frames, talk, pace, self._turns)
+            pacing = self.rates.socket(guard.address)
+            session = Session(ws, guard.send_frames, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
             try:

@@ -100,6 +100,7 @@ class Talk(ABC):
         store, inbox = room
         if store not in self.inboxes:
             if len(self.inboxes) >= self.limits.subscriptions:
+                self.outbox.limited["subscriptions"] += 1
                 raise TooLarge(too_many(self.limits.subscriptions))
             self.inboxes[store] = inbox.clone()
         return store, self.inboxes[store]
@@ -187,6 +188,7 @@ class TalkV1(Talk):
             while self.outbox.open and not await self._is_greeted(await receive()):
                 pass
         if waiting.cancelled_caught:
+            self.outbox.limited["handshake"] += 1
             self.outbox.close(POLICY_VIOLATION, "no HELLO")
 
     async def _is_greeted(self, message: str | bytes) -> bool:
@@ -209,7 +211,8 @@ class TalkV1(Talk):
             raise UnsupportedVersion
         if hello.token is not None or not self.rights.shown:
             self.rights.show(hello.token)
-        self.outbox.arabic = hello.lang.startswith("ar")
+        if hello.lang:
+            self.outbox.arabic = hello.lang.startswith("ar")
         limits = {
             "ops": MAX_OPS,
             "subscriptions": self.limits.subscriptions,

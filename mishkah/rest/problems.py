@@ -32,6 +32,7 @@ STATUS: Mapping[str, int] = {
     "DUPLICATE": 422,
     "REFERENCE": 422,
     "UNSUPPORTED_VERSION": 426,
+    "RATE_LIMITED": 429,
     "INTERNAL": 500,
     "PLUGIN_FAILED": 500,
     "BUSY": 503,

@@ -10,6 +10,7 @@ from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
 from mishkah.gate import Gate
 from mishkah.keeper import Keeper
+from mishkah.rates import Rates
 from mishkah.rights import Rights
 from mishkah.talk import Room
 from mishkah.tally import Tally
@@ -28,6 +29,8 @@ class Premises(Protocol):
     def tally(self) -> Tally: ...
     @property
     def outboxes(self) -> Set[Outbox]: ...
+    @property
+    def rates(self) -> Rates: ...
 
     @property
     def gate(self) -> Gate: ...

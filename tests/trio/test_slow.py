@@ -1,5 +1,6 @@
 """Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
 from mishkah.gate import OpenGate
 from mishkah.limits import Limits
+from mishkah.rates import Rates
 from mishkah.rights import Rights
 from mishkah.session import Session
 from mishkah.talk import TalkV1
@@ -196,7 +198,7 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
 
     rights = Rights(OpenGate(), nowhere)
     talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
-    session = Session(client, send, talk, None, Turns())
+    session = Session(client, send, talk, Rates(Limits(), Counter()).socket(None), Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught
