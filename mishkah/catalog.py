@@ -25,8 +25,9 @@ from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
-from mishkah.jsonfile import BadFile, parse_json, placing, read_bytes, shape
+from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
+from mishkah.roles import ACCESS, read_access, ready_made
 
 BRANCHES = "branches.config.json"
 MODULES = "modules.json"
@@ -55,6 +56,11 @@ class Catalog:
         ]
         if problems:
             raise BadFile(*problems)
+        own = read_bytes(data / ACCESS, ACCESS)
+        self.access = None if own is None else read_access(ACCESS, own)
+        """Who may do what, where the installation says so."""
+        self.roles = {**ready_made(plugins.modules), **(self.access.roles if self.access else {})}
+        """Every role: the installation's, else those of the modules' packages and our own."""
         self._schemas: dict[tuple[str, bytes], Schema] = {}
 
     def _file(self, name: str, otherwise: bytes | None = None) -> object:
@@ -168,7 +174,7 @@ class Catalog:
         package = self.plugins.modules.get(store.module)
         packaged = package.joinpath(*path.split("/")) if package is not None else None
         if packaged is not None and packaged.is_file():
-            return f"{store.module}{_PACKAGED}{path}", packaged.read_bytes()
+            return f"{store.module}{PACKAGED}{path}", packaged.read_bytes()
         return None
 
     def text(self, name: str) -> str | None:
@@ -233,12 +239,9 @@ class Catalog:
             seeded.findings += bad.findings
 
 
-_PACKAGED = " (package): "
-
-
 def text_of(data: Path, packages: Mapping[str, Traversable], name: str) -> str | None:
     """Return the text of a file of *data* or of a module's package, None where it has none."""
-    module, packaged, path = name.partition(_PACKAGED)
+    module, packaged, path = name.partition(PACKAGED)
     file: Path | Traversable = data / name
     if packaged and module in packages:
         file = packages[module].joinpath(*path.split("/"))

@@ -130,6 +130,11 @@ class Grant:
         }
         return msgspec.structs.replace(self.whole, tables=tables)
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing at all may be done here."""
+        return all(one.shown is None and not one.permits for one in self.tables.values())
+
     def table(self, name: str, at: Place = ()) -> TableGrant:
         """Return what may be done with the table *name*. Raises UnknownTable."""
         found = self.tables.get(name)
