@@ -25,6 +25,7 @@ from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
+from mishkah.identity.tables import IDENTITY, identity_recipe
 from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
 from mishkah.roles import ACCESS, read_access, ready_made
@@ -110,11 +111,15 @@ class Catalog:
         return self.modules.modules.get(module, Module())
 
     def folder(self, store: StoreId) -> Path:
+        if store == IDENTITY:
+            return self.data / "identity"
         branch, module = folder_name(store.branch), folder_name(store.module)
         return self.data / "branches" / branch / "modules" / module
 
     def store_path(self, store: StoreId) -> Path:
         """Return where the store's SQLite file lies: beside its live data."""
+        if store == IDENTITY:
+            return self.folder(store) / STORE_FILE
         live = self.folder(store) / self.module(store.module).live_path
         return live.with_name(STORE_FILE)
 
@@ -123,13 +128,21 @@ class Catalog:
         return self.folder(store) / self.module(store.module).history_path
 
     def on_disk(self) -> list[StoreId]:
-        """Return the stores that have a file: of listed branches, then of those of patterns."""
+        """Return the stores that have a file: of listed branches, of patterns, and the identity."""
         made = sorted(self.made_by_patterns())
         opened = [StoreId(b, m) for b in made for m in self.branches.modules_of(b) or ()]
-        return [store for store in [*self.listed, *opened] if self.store_path(store).is_file()]
+        every = [*self.listed, *opened, IDENTITY]
+        return [store for store in every if self.store_path(store).is_file()]
+
+    def kept(self, branch: str, module: str) -> StoreId | None:
+        """Return the store that an operator means: what a client may, or the identity store."""
+        store = StoreId(branch, module)
+        return store if store == IDENTITY else self.resolve(branch, module)
 
     def recipe(self, store: StoreId) -> Recipe:
         """Return what opens *store*, or raise BadFile with everything that is wrong with it."""
+        if store == IDENTITY:
+            return identity_recipe()
         file, schema = self._schema(store)
         findings: list[Finding] = []
         sequences = list(self._sequences(store, schema, findings))

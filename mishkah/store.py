@@ -10,7 +10,7 @@ from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import digest
 from mishkah.core.commit import Commit, Name
-from mishkah.core.draft import Draft
+from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
@@ -96,6 +96,11 @@ class Store:
     def outboxes(self) -> list[Outbox]:
         """Those who are shown what is committed."""
         return [listener.outbox for listener in self._showing.listeners]
+
+    @property
+    def committed(self) -> View:
+        """What is committed, as it changes: never what is only asked for."""
+        return View(self._state)
 
     @property
     def rows(self) -> int:
