@@ -119,8 +119,8 @@ _REFUSALS: dict[str, type[Refused]] = {
 def _refusal(said: Error) -> Refused:
     """Return what the store has refused, to be raised to who asked."""
     kind = _REFUSALS.get(said.code, Internal)
-    details = tuple(Detail(d.path, d.rule, Text(**d.text)) for d in said.details)
-    return kind(Text(**said.text), details)
+    details = tuple(Detail(d.path, d.rule, Text(d.message, d.text["ar"])) for d in said.details)
+    return kind(Text(said.text["en"], said.text["ar"]), details)
 
 
 _UNKNOWN_OUTCOME = Text(

@@ -96,7 +96,7 @@ class Devices:
         RateLimited while wrong PINs lock the device; Busy, StorageFull, StoreFailed.
         """
         device = _device_of(who)
-        name, moment = user.strip().lower(), stamp(now)
+        name = user.strip().lower()
         # Counted before it is tried, so that many at once are no more than one after another.
         async with self._book.turn() as view:
             row = _row(view, device)

@@ -85,9 +85,10 @@ async def open_identity(
     """
     inbox, mail = trio.open_memory_channel[Request](INBOX)
     keeper = Keeper(identity_recipe(), open_journal, mail, clock)
-    async with trio.open_nursery() as nursery, inbox:
-        nursery.start_soon(keeper.run, name=f"store {IDENTITY}")
+    async with trio.open_nursery() as stores, inbox, trio.open_nursery() as nursery:
+        stores.start_soon(keeper.run, name=f"store {IDENTITY}")
         await keeper.settled.wait()
         identity = Identity(keeper, inbox, hasher, throttle)
         nursery.start_soon(identity.run)
         yield identity
+        nursery.cancel_scope.cancel()

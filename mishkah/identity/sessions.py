@@ -116,7 +116,7 @@ class Sessions:
             raise Forbidden(NO_SESSION)
         password = check_password(new, who.user)
         person = _person(self._book.view, who.user)
-        kept = person and person["password_hash"]
+        kept = None if person is None else person["password_hash"]
         if not await self._attempts.right(kept, plain(old), address, who.user):
             await self._book.note(entry("password-failed", who, address, failure=True), now)
             raise Forbidden(WRONG_OLD)
