@@ -153,6 +153,9 @@ class Store:
                 command=request.command,
                 name=name,
                 client=request.client,
+                user=request.who.user,
+                device=request.who.device,
+                session=request.who.session,
                 seen=work.rivals.of(request),
             )
             seq = self._state.seq + len(work.commits) + 1

@@ -69,11 +69,10 @@ async def _page(place: Place, given: Parameters) -> Response:
 
 
 def _shown(commit: Commit, schema: Schema) -> dict[str, Any]:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
     return {
         "seq": commit.seq,
         "timestamp": commit.at,
-        "by": {key: value for key, value in who.items() if value is not None},
+        "by": commit.by,
         "changes": [_change(c, schema) for c in commit.changes if c.table in schema.tables],
     }
 
