@@ -11,6 +11,7 @@ import apsw
 
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
+from mishkah.identity.tables import IDENTITY
 from mishkah.journal import JournalFailed
 
 Counter = tuple[str, str, str]
@@ -23,6 +24,8 @@ def sequences(catalog: Catalog, now: datetime) -> Iterator[dict[str, Any]]:
     Raises BadFile where a rule is wrong, and JournalFailed where a store can't be read.
     """
     for store in dict.fromkeys([*catalog.listed, *catalog.on_disk()]):
+        if store == IDENTITY:
+            continue  # its numbers follow no rule of the installation
         rules = catalog.recipe(store).rules
         local = now.astimezone(rules.zone)
         known = counters(catalog.store_path(store)) if rules.sequences else {}

@@ -59,7 +59,7 @@ class Reader(Protocol):
         """
 
 
-def history_of(commits: Iterable[Commit], table: str, identifier: str, limit: int) -> list[Commit]:
+def last_of_row(commits: Iterable[Commit], table: str, identifier: str, limit: int) -> list[Commit]:
     """Return what *commits* did to one row, as `Reader.history` says."""
     found: list[Commit] = []
     size = 0
@@ -115,7 +115,7 @@ class MemoryReader:
     ) -> list[Commit]:
         await trio.lowlevel.checkpoint()
         older = self._history if before is None else self._history[: max(before - 1, 0)]
-        return history_of(reversed(older), table, identifier, limit)
+        return last_of_row(reversed(older), table, identifier, limit)
 
     async def _now(self) -> State:
         await trio.lowlevel.checkpoint()

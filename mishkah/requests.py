@@ -4,6 +4,7 @@ import msgspec
 import trio
 
 from mishkah.core.errors import Refused
+from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.core.seen import Author, author
@@ -24,6 +25,8 @@ _OWNED = "\x1f"
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
+    *grant* is what its user may do; None may do all.
+
     One that is *exact* is refused where its row was changed after its base at all, by anybody, in
     any field (If-Match of RFC 9110, 13.1.1); others merge what does not clash.
     """
@@ -35,6 +38,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     who: Who = NOBODY
     exact: bool = False
+    grant: Grant | None = None
 
     @property
     def key(self) -> NameKey | None:
@@ -68,6 +72,15 @@ class Join(msgspec.Struct, frozen=True):
     outbox: Outbox
     listener: Listener
     asked: Subscribe
+    grant: Grant | None = None
+
+
+class Reseat(msgspec.Struct, frozen=True):
+    """What I may do has changed to *grant*: show me that, and no more."""
+
+    outbox: Outbox
+    listener: Listener
+    grant: Grant
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -84,6 +97,7 @@ class Look(msgspec.Struct, frozen=True):
     outbox: Outbox
     query: Query
     size: int
+    grant: Grant | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -100,7 +114,7 @@ class Leave(msgspec.Struct, frozen=True):
     outbox: Outbox
 
 
-Request = Ask | Told | Join | Missed | Part | Look | Leave
+Request = Ask | Told | Join | Reseat | Missed | Part | Look | Leave
 
 
 def ref_of(request: Request) -> Ref | None:

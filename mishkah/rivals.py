@@ -8,6 +8,7 @@ from mishkah.core.commit import Commit
 from mishkah.core.messages import Based, Insert
 from mishkah.core.seen import Author, RowKey, Seen, Written, written
 from mishkah.core.state import State
+from mishkah.core.wire import history_of
 from mishkah.journal import Journal
 from mishkah.requests import Ask, Request
 
@@ -54,7 +55,8 @@ async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
     if not isinstance(command, Based) or command.base is None:
         return None
     keys = {(op.table, op.id) for op in ops_of(command) if not isinstance(op, Insert)}
-    known = command.epoch in (None, journal.epoch) and 0 <= command.base <= state.seq
+    same = command.epoch is None or history_of(command.epoch) == journal.epoch
+    known = same and 0 <= command.base <= state.seq
     if not known:  # another history: nothing can be told, so every row is a newer one
         return Seen(-1, dict.fromkeys(keys))
     if ask.exact:

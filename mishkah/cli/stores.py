@@ -74,7 +74,7 @@ def restore(file: Path, branch: str, module: str, data: Path) -> None:
     """
     with trouble():
         catalog = load_catalog(data)
-        store = catalog.resolve(branch, module)
+        store = catalog.kept(branch, module)
         if store is None:
             raise LookupError("There is no such branch and module.")
         aside = catalog.history(store) / f"replaced-{_now()}.sqlite3"

@@ -82,15 +82,18 @@ class Seen(msgspec.Struct, frozen=True):
     ) -> None:
         """Raise Conflict where another client has written what *changes* would overwrite.
 
-        *row* was written last by commit *seq*. No *changes* are a deletion: all fields.
+        *row* was written last by commit *seq*. No *changes* are a deletion: all fields. The
+        conflict shows the fields that *table* has.
         """
         if seq <= self.base:
             return
         rivals = self.rivals.get((table.name, identifier), frozenset())
-        set_here = table.fields if changes is None else changes
-        clash = sorted(set_here) if rivals is None else sorted(rivals.intersection(set_here))
+        if rivals is None:
+            clash = sorted(changes or ())
+        else:
+            clash = sorted(rivals if changes is None else rivals.intersection(changes))
         if clash or rivals is None:
             whole = changes is None or not clash
             paths = [pointer(*at, "id")] if whole else [pointer(*at, n) for n in clash]
             details = tuple(Detail(path, "base", Conflict.text) for path in paths)
-            raise Conflict(details, table.encode(row))
+            raise Conflict(details, table.encode({name: row[name] for name in table.fields}))

@@ -10,7 +10,7 @@ from mishkah.core.commit import Commit, Taken, decode_entry, mark_of
 from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
 from mishkah.journal import Named, NameKey
-from mishkah.reader import READ_BYTES, history_of
+from mishkah.reader import READ_BYTES, last_of_row
 from mishkah.sqlite.lines import ENTRIES, FORMAT, Head, add, entry_sum
 from mishkah.sqlite.tables import SqlTable, checksum, row_sum
 
@@ -127,7 +127,7 @@ def read_history(
         " WHERE seq<ifnull(?,9e18) AND instr(changes,?) ORDER BY seq DESC"
     )
     lines = _lines(db, sql, before, mark_of(table, identifier).decode())
-    return history_of((_commit(line, schema) for line in lines), table, identifier, limit)
+    return last_of_row((_commit(line, schema) for line in lines), table, identifier, limit)
 
 
 def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:

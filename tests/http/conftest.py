@@ -3,6 +3,7 @@
 import base64
 import os
 import ssl
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from mishkah.http.guests import Guests
 from mishkah.journal import MemoryJournals
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
+from mishkah.rates import Rates
 
 
 @asynccontextmanager
@@ -86,7 +88,8 @@ def make_door() -> Callable[..., Door]:
     """Return a function (app, guests, limits) → a door to *app*, which lets in no WebSocket."""
 
     def make(app: Application, guests: Guests | None = None, **limits: Any) -> Door:
-        return Door(_no_sockets, app, guests or Guests(), Limits(**limits))
+        limit = Limits(**limits)
+        return Door(_no_sockets, app, guests or Guests(), limit, Rates(limit, Counter()))
 
     return make
 

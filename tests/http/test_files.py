@@ -103,6 +103,7 @@ async def test_what_is_no_file_of_the_folders_is_not_there(folders: Path, path: 
     scope = {
         "type": "http", "method": "GET", "path": path, "raw_path": raw, "query_string": b"",
         "headers": [(b"host", b"localhost")], "scheme": "http", "server": ("localhost", 80),
+        "client": ("127.0.0.1", 0),
         "root_path": "", "http_version": "1.1", "asgi": {"version": "3.0", "spec_version": "2.4"},
     }  # fmt: skip
 

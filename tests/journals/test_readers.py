@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mishkah.core.errors import Busy, Refused
+from mishkah.core.grants import everything
 from mishkah.core.messages import Query
 from mishkah.core.query import Page, Question, read_question
 from mishkah.core.values import number
@@ -30,7 +31,7 @@ _decode = msgspec.json.Decoder(float_hook=number).decode
 
 def question(schema: Any, **asked: Any) -> Question:
     """Return what *asked* means, as it comes off the wire."""
-    return read_question(schema, Query(table="item", **_decode(json.dumps(asked))))
+    return read_question(everything(schema), Query(table="item", **_decode(json.dumps(asked))))
 
 
 def plain(question: Question, state: Any) -> Page:
