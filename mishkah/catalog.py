@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from mishkah.core.access import Access, Role
 from mishkah.core.config import (
     STORE_FILE,
     Branches,
@@ -57,12 +58,19 @@ class Catalog:
         ]
         if problems:
             raise BadFile(*problems)
-        own = read_bytes(data / ACCESS, ACCESS)
-        self.access = None if own is None else read_access(ACCESS, own)
-        """Who may do what, where the installation says so."""
-        self.roles = {**ready_made(plugins.modules), **(self.access.roles if self.access else {})}
-        """Every role: the installation's, else those of the modules' packages and our own."""
+        self.access, self.roles = self.read_roles()
+        """Who may do what where the installation says so, and every role there is."""
         self._schemas: dict[tuple[str, bytes], Schema] = {}
+
+    def read_roles(self) -> tuple[Access | None, Mapping[str, Role]]:
+        """Return the installation's own file of roles, and every role.
+
+        Those of the file win over those of the modules' packages and our own. Raises BadFile.
+        """
+        own = read_bytes(self.data / ACCESS, ACCESS)
+        access = None if own is None else read_access(ACCESS, own)
+        made = ready_made(self.plugins.modules)
+        return access, {**made, **(access.roles if access else {})}
 
     def _file(self, name: str, otherwise: bytes | None = None) -> object:
         content = read_bytes(self.data / name, name)
@@ -80,6 +88,11 @@ class Catalog:
             for branch in self.branches.branches
             for module in self.branches.modules_of(branch) or ()
         ]
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is access control: roles of its own, or somebody who may come in."""
+        return (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
 
     @property
     def named_modules(self) -> set[str]:
