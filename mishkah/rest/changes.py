@@ -73,11 +73,10 @@ async def _page(place: Place, given: Parameters) -> Response:
 
 
 def _shown(commit: Commit, view: View) -> dict[str, Any]:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
     return {
         "seq": commit.seq,
         "timestamp": commit.at,
-        "by": {key: value for key, value in who.items() if value is not None},
+        "by": commit.by,
         "changes": [_change(shown) for shown in view.shows(commit.changes)],
     }
 
