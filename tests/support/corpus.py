@@ -29,7 +29,7 @@ def handshake(headers: str) -> bytes:
     return f"GET / HTTP/1.1\r\n{told}{headers}\r\n".encode()
 
 
-class _Case(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Case(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: str
     writes: int = 0
     """How many commits it makes, if what is sent is harmless."""
@@ -37,7 +37,7 @@ class _Case(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The code of the close frame that ends it."""
 
 
-class Asked(_Case, kw_only=True):
+class Asked(Case, kw_only=True):
     """Bytes of HTTP, and the status of each answer. *then* is what becomes of the connection."""
 
     ask: Any = None
@@ -75,7 +75,7 @@ class Asked(_Case, kw_only=True):
         return b"".join(octets(line) + b"\r\n" for line in lines)
 
 
-class Said(_Case, kw_only=True):
+class Said(Case, kw_only=True):
     """Frames or messages on a socket that is open, and what each is told: a type, or a code."""
 
     mode: Literal["seed", "v1", "before HELLO"]
@@ -92,7 +92,7 @@ class Said(_Case, kw_only=True):
         return frames + b"".join(sent(octets(message)) for message in self.say)
 
 
-def read(file: str, kind: type[_Case]) -> list[Any]:
+def read(file: str, kind: type[Case]) -> list[Any]:
     """Return the cases of *file*: each is what `each` has in common, and what it says itself."""
     with (FOLDER / f"{file}.toml").open("rb") as source:
         told = tomllib.load(source)
