@@ -5,6 +5,7 @@ import trio
 
 from mishkah.core.errors import Busy, StoreFailed, Text
 from mishkah.core.frames import payloads
+from mishkah.core.grants import Grant
 from mishkah.core.messages import Write
 from mishkah.feed import Mail, Outbox
 from mishkah.requests import Ask, Request
@@ -51,6 +52,7 @@ async def outcome(
     size: int = 0,
     client: str | None = None,
     exact: bool = False,
+    grant: Grant | None = None,
     otherwise: Text = StoreFailed.text,
 ) -> Ack | Error:
     """Let a store do *command*, which has a ref; return what it says of it, when it is durable.
@@ -66,6 +68,7 @@ async def outcome(
         number=outbox.ask(size),
         client=client,
         exact=exact,
+        grant=grant,
     )
     await send(inbox, ask)
     mail = await answer_of(outbox, otherwise)

@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from mishkah.core.access import Access, Role
 from mishkah.core.config import (
     STORE_FILE,
     Branches,
@@ -26,8 +27,9 @@ from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
 from mishkah.identity.tables import IDENTITY, identity_recipe
-from mishkah.jsonfile import BadFile, parse_json, placing, read_bytes, shape
+from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
+from mishkah.roles import ACCESS, read_access, ready_made
 
 BRANCHES = "branches.config.json"
 MODULES = "modules.json"
@@ -56,7 +58,19 @@ class Catalog:
         ]
         if problems:
             raise BadFile(*problems)
+        self.access, self.roles = self.read_roles()
+        """Who may do what where the installation says so, and every role there is."""
         self._schemas: dict[tuple[str, bytes], Schema] = {}
+
+    def read_roles(self) -> tuple[Access | None, Mapping[str, Role]]:
+        """Return the installation's own file of roles, and every role.
+
+        Those of the file win over those of the modules' packages and our own. Raises BadFile.
+        """
+        own = read_bytes(self.data / ACCESS, ACCESS)
+        access = None if own is None else read_access(ACCESS, own)
+        made = ready_made(self.plugins.modules)
+        return access, {**made, **(access.roles if access else {})}
 
     def _file(self, name: str, otherwise: bytes | None = None) -> object:
         content = read_bytes(self.data / name, name)
@@ -74,6 +88,11 @@ class Catalog:
             for branch in self.branches.branches
             for module in self.branches.modules_of(branch) or ()
         ]
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is access control: roles of its own, or somebody who may come in."""
+        return (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
 
     @property
     def named_modules(self) -> set[str]:
@@ -181,7 +200,7 @@ class Catalog:
         package = self.plugins.modules.get(store.module)
         packaged = package.joinpath(*path.split("/")) if package is not None else None
         if packaged is not None and packaged.is_file():
-            return f"{store.module}{_PACKAGED}{path}", packaged.read_bytes()
+            return f"{store.module}{PACKAGED}{path}", packaged.read_bytes()
         return None
 
     def text(self, name: str) -> str | None:
@@ -246,12 +265,9 @@ class Catalog:
             seeded.findings += bad.findings
 
 
-_PACKAGED = " (package): "
-
-
 def text_of(data: Path, packages: Mapping[str, Traversable], name: str) -> str | None:
     """Return the text of a file of *data* or of a module's package, None where it has none."""
-    module, packaged, path = name.partition(_PACKAGED)
+    module, packaged, path = name.partition(PACKAGED)
     file: Path | Traversable = data / name
     if packaged and module in packages:
         file = packages[module].joinpath(*path.split("/"))

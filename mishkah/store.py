@@ -160,6 +160,9 @@ class Store:
                 command=request.command,
                 name=name,
                 client=request.client,
+                user=request.who.user,
+                device=request.who.device,
+                session=request.who.session,
                 seen=work.rivals.of(request),
                 grant=request.grant or self._all,
             )

@@ -70,6 +70,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     name: Name | None = None
     client: str | None = None
     user: str | None = None
+    device: str | None = None
+    session: str | None = None
     importing: bool = False
     seen: Seen | None = None
     grant: Grant | None = None
@@ -102,6 +104,8 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         client=asked.client,
         ref=asked.command.ref,
         user=asked.user,
+        device=asked.device,
+        session=asked.session,
         numbers=numbers,
     )
 

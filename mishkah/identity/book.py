@@ -22,6 +22,7 @@ from mishkah.core.errors import (
     Text,
 )
 from mishkah.core.messages import Delete, Op, Transaction, Update
+from mishkah.gate import Changes
 from mishkah.identity.audit import Entry, Flood, audit_ops
 from mishkah.keeper import Keeper
 from mishkah.talk import Inbox
@@ -38,11 +39,11 @@ class Book:
     """What is known of people, devices and programs, and the one pen that writes it.
 
     Who is to decide by what they read, and to write, takes a `turn`: nobody else writes meanwhile.
-    `changed` wakes those who wait in it when somebody's rights may be others than before.
+    `changes` counts when somebody's rights may be others than before.
     """
 
     def __init__(self, keeper: Keeper, inbox: Inbox) -> None:
-        self.changed = trio.lowlevel.ParkingLot()
+        self.changes = Changes()
         self._keeper = keeper
         self._inbox = inbox
         self._turn = trio.Lock()
@@ -99,7 +100,7 @@ class Book:
             raise _refusal(said)
         assert isinstance(said, Ack)
         if any(map(_matters, ops)):
-            self.changed.unpark_all()
+            self.changes.note()
 
 
 def _matters(op: Op) -> bool:

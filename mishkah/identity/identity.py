@@ -13,7 +13,7 @@ from mishkah.identity.audit import WINDOW, entry
 from mishkah.identity.book import Book
 from mishkah.identity.devices import Devices
 from mishkah.identity.hasher import Hasher
-from mishkah.identity.knowing import identify
+from mishkah.identity.knowing import identify, known_again
 from mishkah.identity.register import Register
 from mishkah.identity.sessions import Sessions
 from mishkah.identity.tables import IDENTITY, identity_recipe
@@ -31,15 +31,15 @@ class Identity:
     """The identity store of a house, open by *keeper*, whose way in is *inbox*.
 
     `sessions` is for people with passwords, `devices` for what has enrolled, and `register` for
-    owners. `changed` is a lot to park in: it wakes all when somebody may be let in no more, or as
-    another, or with other roles. Ask `identify` again then, and at `Who.expires`.
+    owners. `changes` counts when somebody may be let in no more, or as another, or with other
+    roles. Ask `again` then, and at `Who.expires`.
     """
 
     def __init__(self, keeper: Keeper, inbox: Inbox, hasher: Hasher, throttle: Throttle) -> None:
         attempts = Attempts(hasher, throttle)
         self._book = Book(keeper, inbox)
         self._clock = keeper.clock
-        self.changed = self._book.changed
+        self.changes = self._book.changes
         self.sessions = Sessions(self._book, attempts)
         self.devices = Devices(self._book, attempts)
         self.register = Register(self._book, hasher)
@@ -51,6 +51,10 @@ class Identity:
         text for all), AuthExpired, and StoreFailed while the identity store is not served.
         """
         return identify(self._book.view, token, now)
+
+    def again(self, session: str, now: datetime) -> Who:
+        """Return who has shown the token *session*, as of now. Raises as `identify`."""
+        return known_again(self._book.view, session, now)
 
     async def refused(self, who: Who, what: str, address: str | None, now: datetime) -> None:
         """Note that *who* was refused *what*. Raises Busy, StorageFull, StoreFailed."""

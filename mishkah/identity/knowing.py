@@ -23,10 +23,22 @@ def identify(view: View, token: str | None, now: datetime) -> Who:
     if not is_secret(secret, None if row is None else row["hash"]):
         raise AuthRequired
     assert row is not None
-    who = None if row["revoked"] else _bearer(view, row, stamp(now))
+    return _let_in(view, row, now)
+
+
+def known_again(view: View, session: str, now: datetime) -> Who:
+    """Return who has shown the token *session* before. Raises as `identify`."""
+    row = view.get("token", session)
+    if row is None:
+        raise AuthRequired
+    return _let_in(view, row, now)
+
+
+def _let_in(view: View, token: Row, now: datetime) -> Who:
+    who = None if token["revoked"] else _bearer(view, token, stamp(now))
     if who is None:
         raise AuthRequired
-    if is_over(row, now):
+    if is_over(token, now):
         raise AuthExpired
     return who
 

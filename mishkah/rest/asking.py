@@ -10,32 +10,46 @@ from starlette.responses import Response
 from mishkah.asking import Ack, outcome
 from mishkah.core.commands import decode
 from mishkah.core.errors import StoreFailed, Text, UnknownTable
+from mishkah.core.grants import Grant, lens_of
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Write
 from mishkah.core.schema import Table
+from mishkah.core.wire import seen_as
 from mishkah.keeper import Keeper
 from mishkah.reader import Reader
 from mishkah.rest.problems import Problem
-from mishkah.rest.requests import Parameters, guard, key_of, named
+from mishkah.rest.requests import Parameters, guard, key_of, named, tag
+from mishkah.rights import Rights
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import rights_of
 from mishkah.talk import Inbox
 from mishkah.turns import Turns
 
 
 class Place(NamedTuple):
-    """The store that a request is about, open: its way in, its keeper, and its reader."""
+    """The store that a request is about, open: its way in, its keeper, and its reader.
+
+    *rights* are those of who sends the request, *grant* is what they come to there.
+    """
 
     store: StoreId
     inbox: Inbox
     keeper: Keeper
     reader: Reader
+    rights: Rights
+    grant: Grant
 
     def table(self, name: str) -> Table:
-        """Raises UnknownTable."""
-        found = self.keeper.recipe.rules.schema.tables.get(name)
+        """Return a table as it may be read. Raises UnknownTable."""
+        found = self.grant.schema.tables.get(name)
         if found is None:
             raise UnknownTable
         return found
+
+    def tag(self, seq: int, table: str) -> str:
+        """Return the ETag of what may be seen of *table* after commit *seq*."""
+        lens = lens_of([self.grant.tables[table]])
+        return tag(seen_as(self.reader.epoch, lens), seq)
 
 
 class Desk:
@@ -51,13 +65,14 @@ class Desk:
         Who only reads makes no branch: any page can let a browser send a GET, with no Origin that
         would tell.
         """
+        rights = rights_of(self.house, request)
         path, make = request.path_params, request.method not in ("GET", "HEAD")
-        store, inbox = self.house.enter(path["b"], path["m"], make=make)
+        store, inbox = self.house.enter(rights, path["b"], path["m"], make=make)
         keeper = self.house.keepers[store]
         await keeper.settled.wait()
         if keeper.reader is None:
             raise StoreFailed
-        return Place(store, inbox, keeper, keeper.reader)
+        return Place(store, inbox, keeper, keeper.reader, rights, rights.grant(store))
 
 
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]
@@ -82,6 +97,7 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
         size=len(content),
         client=named(key) if key else None,
         exact=bool(exact),
+        grant=place.grant,
         otherwise=_UNKNOWN_OUTCOME,
     )
     if isinstance(said, Ack):
