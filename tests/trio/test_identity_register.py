@@ -173,7 +173,7 @@ async def woken(place: Place, deed: Callable[[], Awaitable[object]]) -> bool:
     told = trio.Event()
 
     async def wait() -> None:
-        await place.identity.changed.park()
+        await place.identity.changes.next()
         told.set()
 
     async with trio.open_nursery() as nursery:
