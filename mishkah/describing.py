@@ -26,6 +26,7 @@ def _field(field: Field) -> Described:
         "required": field.required,
         "unique": field.unique,
         "readOnly": field.read_only,
+        "secret": field.secret,
         "default": "now" if field.default_now else field.default,
         "onUpdate": "now" if field.update_now else None,
         "label": field.label,

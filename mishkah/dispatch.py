@@ -29,7 +29,10 @@ class Audience:
     *slots* are the places in the index that lead to it.
     """
 
-    def __init__(self, view: View, prev: int, slots: Sequence["Slot"]) -> None:
+    def __init__(
+        self, signature: wire.Signature, view: View, prev: int, slots: Sequence["Slot"]
+    ) -> None:
+        self._signature = signature.through(view.lens)
         self.view = view
         self.prev = prev
         self.slots = slots
@@ -46,12 +49,12 @@ class Audience:
             self._most = 2 * len(self.listeners) + _SPARE
         self.listeners.append(listener)
 
-    def show(self, signature: wire.Signature, commit: Commit) -> None:
+    def show(self, commit: Commit) -> None:
         """Write down what the view shows of *commit*, once for all."""
         shown = self.view.shows(commit.changes)
         if not shown:
             return
-        frames = wire.deltas(signature, self.view.id, commit, shown, self.prev)
+        frames = wire.deltas(self._signature, self.view.id, commit, shown, self.prev)
         self.prev = commit.seq
         self.shown += len(shown)
         self._waiting.append(Piece(frames, commit.seq))
@@ -117,7 +120,8 @@ class Dispatch:
         """Return *view* as it is now; who comes before it changes gets the same."""
         snapshot = self._sent.get(view.id)
         if snapshot is None or snapshot.seq != state.seq:
-            snapshot = self._sent[view.id] = Snapshot(self._signature, state, view)
+            signature = self._signature.through(view.lens)
+            snapshot = self._sent[view.id] = Snapshot(signature, state, view)
         self._last.pop(view.id, None)
         self._last[view.id] = snapshot
         if len(self._last) > _SNAPSHOTS:
@@ -128,7 +132,7 @@ class Dispatch:
         """Write *commit* down for each view that shows it."""
         self._last.clear()
         for audience in self._concerned(commit).values():
-            audience.show(self._signature, commit)
+            audience.show(commit)
             self._touched[audience.view.id] = audience
 
     def publish(self) -> None:
@@ -144,7 +148,8 @@ class Dispatch:
         if (audience := self._audiences.get(view.id)) is None:
             if len(self._audiences) >= self._most:
                 self._sweep()
-            audience = self._audiences[view.id] = Audience(view, seq, self._slots(view))
+            slots = self._slots(view)
+            audience = self._audiences[view.id] = Audience(self._signature, view, seq, slots)
             for slot in audience.slots:
                 self._index.setdefault(slot, {})[view.id] = audience
                 if slot[1]:
@@ -171,13 +176,17 @@ class Dispatch:
 
         Many views may ask for the same status, and each for another table.
         """
-        required = view.where.equalities if view.where is not None else {}
-        choices = [
-            [(table, field, value) for table in view.tables for value in values]
-            for field, values in required.items()
-        ] or [[(table, "", None) for table in view.tables]]
+        return [slot for table in view.tables for slot in self._slots_of(view, table)]
+
+    def _slots_of(self, view: View, table: str) -> list[Slot]:
+        where = view.wheres.get(table)
+        choices: list[list[Slot]] = [
+            [(table, field, value) for value in values]
+            for field, values in (where.equalities if where is not None else {}).items()
+        ]
         return min(
-            choices, key=lambda slots: (sum(len(self._index.get(s, ())) for s in slots), len(slots))
+            choices or [[(table, "", None)]],
+            key=lambda slots: (sum(len(self._index.get(s, ())) for s in slots), len(slots)),
         )
 
     def _concerned(self, commit: Commit) -> dict[str, Audience]:

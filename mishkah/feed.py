@@ -1,7 +1,7 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import trio
@@ -9,8 +9,9 @@ import trio
 from mishkah.core import wire
 from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
-from mishkah.core.messages import Ref
+from mishkah.core.messages import WHOLE, Ref, Subscribe
 from mishkah.core.views import View
+from mishkah.tally import Tally
 
 LIMIT = 8 * 2**20
 """Bytes that may wait for one client, snapshots aside; then its views fall behind."""
@@ -39,7 +40,8 @@ class Listener:
     It is *live* while its store puts every commit into the outbox. One that is not live reads what
     it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
     `told` is the last commit that the client knows of: those of the log after it may be none that
-    its view shows. `resync` is said when the view falls behind.
+    its view shows. `resync` is said when the view falls behind. `asked` is what the client wants to
+    see, `view` what of it may be seen.
     """
 
     def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
@@ -47,12 +49,20 @@ class Listener:
         self.store = store
         self.seed = seed
         self.view: View | None = None
+        self.asked: Subscribe | None = None
         self.cursor = self.told = -1
         self.resync = b""
         self.live = False
         self.asking = False
         self.gone = False
         outbox.listeners.append(self)
+
+    def is_called(self, view: str) -> bool:
+        """Tell whether its client means it by *view*: ``*`` is all that it may read of a store."""
+        if self.view is None or self.asked is None:
+            return False
+        all_of_it = self.asked.tables is None and self.asked.where is None
+        return self.view.id == view or (view == WHOLE and all_of_it)
 
 
 class _Letter(NamedTuple):
@@ -66,6 +76,14 @@ class _Letter(NamedTuple):
     more: bool = False
     asked: int = 0
     told: bool = False
+
+
+def _while_wanted(listener: Listener, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield *pieces*, until nobody wants them, or may see them, any more."""
+    for piece in pieces:
+        if listener.gone:
+            return
+        yield piece
 
 
 class Mail(NamedTuple):
@@ -87,12 +105,13 @@ class Outbox:
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
     *subscriptions* views are shown to it; `several` is true where they may be of several stores.
-    What it is refused is counted in *refused*, by code.
+    What it is refused, and by which limit, is counted in *tally*.
     """
 
     def __init__(
-        self, limit: int = LIMIT, subscriptions: int = 64, refused: Counter[str] | None = None
+        self, limit: int = LIMIT, subscriptions: int = 64, tally: Tally | None = None
     ) -> None:
+        tally = tally or Tally()
         self.listeners: list[Listener] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
@@ -102,7 +121,8 @@ class Outbox:
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
-        self.refused: Counter[str] = Counter() if refused is None else refused
+        self.refused = tally.refused
+        self.limited = tally.limited
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
@@ -145,9 +165,10 @@ class Outbox:
     def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open and not listener.gone:
-            filtered = listener.view is not None and listener.view.where is not None
+            filtered = listener.view is not None and listener.view.is_work
+            wanted = _while_wanted(listener, pieces)
             letter = _Letter(
-                pieces, listener=listener, upto=seq, alone=True, long=filtered, told=True
+                wanted, listener=listener, upto=seq, alone=True, long=filtered, told=True
             )
             self._append(letter)
 
@@ -253,6 +274,7 @@ class Outbox:
 
     def _fall_behind(self) -> None:
         """Drop what waits of the views, and say so before the answers that stay."""
+        self.limited["outbox"] += 1
         answers = [letter for letter in self._letters if letter.listener is None]
         notices = [
             _Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)

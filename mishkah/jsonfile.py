@@ -13,6 +13,9 @@ from mishkah.core.strictjson import loads
 
 T = TypeVar("T")
 
+PACKAGED = " (package): "
+"""Stands between module and path in the name of a package's file."""
+
 
 class BadFile(Exception):
     """A file that can't be used, and what is wrong in it."""

@@ -3,7 +3,8 @@
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Refused, TooLarge, too_many
-from mishkah.core.frames import POLICY_VIOLATION
+from mishkah.core.frames import POLICY_VIOLATION, SERVICE_RESTART
+from mishkah.core.grants import Grant
 from mishkah.core.messages import WHOLE, Ref, Subscribe
 from mishkah.core.missed import as_they_were, without_visits
 from mishkah.core.schema import Schema
@@ -18,6 +19,7 @@ STEP = 1000
 """Commits of the log that are read at a time, while the others wait."""
 STEP_BYTES = 2**20
 """Bytes of them that are sent at a time, about."""
+OTHER_RIGHTS = (SERVICE_RESTART, "what you may see has changed")
 BAD_VIEW = (POLICY_VIOLATION, "there are no such tables")
 FAR = 1000
 """So many missed commits may be more to send than a snapshot; it is looked at."""
@@ -54,10 +56,11 @@ class Showing:
         """Send what was noted."""
         self._dispatch.publish()
 
-    async def subscribe(self, listener: Listener, asked: Subscribe) -> None:
+    async def subscribe(self, listener: Listener, asked: Subscribe, grant: Grant) -> None:
         """Begin a subscription: say so, then send what *listener* has not seen."""
         try:
-            view = read_view(self._schema, asked.tables, asked.where)
+            view = read_view(grant, asked.tables, asked.where)
+            listener.asked = asked
             self._replace(listener, view)
         except Refused as refusal:
             self._refuse(listener, refusal, asked.ref)
@@ -68,7 +71,6 @@ class Showing:
             missed = await self._read(asked.since)
             stale = "too_old" if missed is None else ""
         if not listener.seed:
-            listener.resync = self._signature.tell("RESYNC", view.id, reason="slow")
             self._welcome(listener, view, asked.ref, resumed=missed is not None)
             if stale:
                 self._tell(listener, "RESYNC", reason=stale)
@@ -77,6 +79,32 @@ class Showing:
             self._send_missed(listener, view, missed)
         else:
             self._send_snapshot(listener, view)
+
+    def reseat(self, listener: Listener, grant: Grant) -> None:
+        """Show *listener* what its client may see from now on, where that is something else.
+
+        What waits of the old view is dropped. A client that can't be told so, or whose view is no
+        more, is closed, to come back.
+        """
+        if listener.gone or listener.asked is None or listener.view is None:
+            return
+        try:
+            view = read_view(grant, listener.asked.tables, listener.asked.where)
+        except Refused:
+            view = None
+        if view is not None and view.id == listener.view.id:
+            return
+        outbox = listener.outbox
+        outbox.forget(listener)
+        if view is None or listener.seed:
+            outbox.close(*OTHER_RIGHTS)
+            return
+        again = Listener(outbox, listener.store, seed=False)
+        again.asked = listener.asked
+        self._replace(again, view)
+        self._welcome(again, view, None, resumed=False)
+        self._tell(again, "RESYNC", reason="rules")
+        self._send_snapshot(again, view)
 
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:
         """Send what a listener that fell behind has missed."""
@@ -108,6 +136,7 @@ class Showing:
                 listener.outbox.forget(other)
         most = listener.outbox.subscriptions
         if sum(other.view is not None for other in listener.outbox.listeners) >= most:
+            listener.outbox.limited["subscriptions"] += 1
             raise TooLarge(too_many(most))
         listener.view = view
 
@@ -115,7 +144,7 @@ class Showing:
         """Say why the cursor of *asked* is of no use; "" where it is, or where there is none."""
         if asked.since is None:
             return ""
-        if asked.epoch != self._signature.epoch or not 0 <= asked.since <= self._state.seq:
+        if asked.epoch != self._of(view).epoch or not 0 <= asked.since <= self._state.seq:
             return "epoch"
         if asked.since < self._journal.migrated:
             return "schema"
@@ -133,19 +162,23 @@ class Showing:
         tables = view.tables.values()
         if keys := {t.name: t.primary_key for t in tables if t.primary_key != "id"}:
             told["keys"] = keys
-        if decimals := {t.name: t.decimals for t in tables if t.decimals}:
+        if decimals := {t.name: known for t in tables if (known := t.shown_decimals)}:
             told["decimals"] = decimals
-        frame = self._signature.tell(
-            "SUBSCRIBED", view.id, seq=self._state.seq, resumed=resumed, **told
-        )
+        signature = self._of(view)
+        listener.resync = signature.tell("RESYNC", view.id, reason="slow")
+        frame = signature.tell("SUBSCRIBED", view.id, seq=self._state.seq, resumed=resumed, **told)
         listener.outbox.answer(frame)
+
+    def _of(self, view: View) -> wire.Signature:
+        """Return how this store signs what *view* shows."""
+        return self._signature.through(view.lens)
 
     def _tell(self, listener: Listener, kind: str, **more: object) -> None:
         """Tell the listener's client something about this subscription, in its turn."""
         view = listener.view
         assert view is not None
         listener.outbox.put_missed(
-            listener, [Piece(self._signature.tell(kind, view.id, **more), listener.cursor)],
+            listener, [Piece(self._of(view).tell(kind, view.id, **more), listener.cursor)],
             more=False,
         )  # fmt: skip
 
@@ -166,12 +199,13 @@ class Showing:
         """Send *missed*, which follow the listener's cursor; when that is all, it is live."""
         as_shown = as_they_were if listener.seed or view.id == WHOLE else without_visits
         pieces: list[Piece] = []
+        signature = self._of(view)
         upto, prev = listener.cursor, listener.told
         size = 0
         for step in as_shown(view, missed):
             if size > STEP_BYTES:
                 break
-            if frames := wire.deltas_of_some(self._signature, view.id, step, prev):
+            if frames := wire.deltas_of_some(signature, view.id, step, prev):
                 pieces.append(Piece(frames, step.seq))
                 prev = step.seq
                 size += len(frames)
@@ -185,7 +219,7 @@ class Showing:
         """Show *listener* every commit from now on."""
         seq = self._state.seq
         if not listener.seed:
-            synced = self._signature.tell("SYNCED", view.id, seq=seq)
+            synced = self._of(view).tell("SYNCED", view.id, seq=seq)
             listener.outbox.put_missed(listener, [Piece(synced, seq)], more=False)
         if not listener.gone and listener.outbox.open:
             self._dispatch.join(listener, view, seq)

@@ -10,8 +10,9 @@ from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import digest
 from mishkah.core.commit import Commit, Name
-from mishkah.core.draft import Draft
+from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
@@ -19,7 +20,7 @@ from mishkah.core.state import State
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
-from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
+from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Reseat, Told
 from mishkah.rivals import Rivals
 from mishkah.showing import Showing
 from mishkah.tally import StoreTally
@@ -63,7 +64,7 @@ class _Work:
             self.names[name.client, name.ref] = Named(commit.seq, name.digest)
 
 
-_Outcome = _Done | _Again | _No | Join | Missed | Part | Look | Leave
+_Outcome = _Done | _Again | _No | Join | Reseat | Missed | Part | Look | Leave
 
 
 class Store:
@@ -87,6 +88,7 @@ class Store:
         self._journal = journal
         self._clock = clock
         self._tally = tally or StoreTally()
+        self._all = everything(rules.schema)
         signature = wire.Signature(identity, journal.epoch)
         self._showing = Showing(signature, rules.schema, state, journal, self._tally)
 
@@ -94,6 +96,11 @@ class Store:
     def outboxes(self) -> list[Outbox]:
         """Those who are shown what is committed."""
         return [listener.outbox for listener in self._showing.listeners]
+
+    @property
+    def committed(self) -> View:
+        """What is committed, as it changes: never what is only asked for."""
+        return View(self._state)
 
     @property
     def rows(self) -> int:
@@ -153,7 +160,11 @@ class Store:
                 command=request.command,
                 name=name,
                 client=request.client,
+                user=request.who.user,
+                device=request.who.device,
+                session=request.who.session,
                 seen=work.rivals.of(request),
+                grant=request.grant or self._all,
             )
             seq = self._state.seq + len(work.commits) + 1
             commit = transact(work.draft, seq, asked, self._rules, self._clock())
@@ -180,13 +191,15 @@ class Store:
                 self._state.apply(outcome.commit)
                 self._showing.note(outcome.commit)
                 if (ref := outcome.ask.command.ref) is not None:
-                    ack = wire.ack(ref, outcome.commit.seq, outcome.commit)
+                    grant = outcome.ask.grant or self._all
+                    ack = wire.ack(ref, outcome.commit.seq, outcome.commit, grant)
                     answers.append((outcome.ask.outbox, ack))
                     self._tally.acks += 1
             elif isinstance(outcome, _Again):
                 ref = outcome.ask.command.ref
                 assert ref is not None
-                ack = wire.ack(ref, outcome.seq, outcome.commit, dup=True)
+                grant = outcome.ask.grant or self._all
+                ack = wire.ack(ref, outcome.seq, outcome.commit, grant, dup=True)
                 answers.append((outcome.ask.outbox, ack))
                 self._tally.acks += 1
             elif isinstance(outcome, _No):
@@ -204,15 +217,17 @@ class Store:
             outbox.answer(answer)
         answers.clear()
 
-    async def _attend(self, request: Join | Missed | Part | Look | Leave) -> None:
+    async def _attend(self, request: Join | Reseat | Missed | Part | Look | Leave) -> None:
         match request:
-            case Join(_, listener, asked):
-                await self._showing.subscribe(listener, asked)
+            case Join(_, listener, asked, grant):
+                await self._showing.subscribe(listener, asked, grant or self._all)
+            case Reseat(_, listener, grant):
+                self._showing.reseat(listener, grant)
             case Missed(_, listener, slow):
                 await self._showing.catch_up(listener, slow=slow)
             case Part(outbox, store, view):
                 for listener in list(outbox.listeners):
-                    if listener.store == store and listener.view and listener.view.id == view:
+                    if listener.store == store and listener.is_called(view):
                         outbox.forget(listener)
             case Look():
                 self._look(request)
@@ -223,7 +238,7 @@ class Store:
         """Answer a query over the rows of this moment, while the answer is sent."""
         outbox, asked = request.outbox, request.query
         try:
-            question = read_question(self._rules.schema, asked)
+            question = read_question(request.grant or self._all, asked)
             rows = question.candidates(self._state)
         except Refused as refusal:
             outbox.refuse(refusal, asked.ref)
@@ -254,7 +269,7 @@ def _refused_for_room(outcome: _Outcome) -> _Outcome:
     What the sessions had already sent is refused too when its turn comes: a later write of a
     client must not be done where an earlier one was not.
     """
-    if isinstance(outcome, Join | Missed | Part | Look | Leave):
+    if isinstance(outcome, Join | Reseat | Missed | Part | Look | Leave):
         return outcome
     if isinstance(outcome, _Again) and outcome.commit is None:
         return outcome

@@ -3,30 +3,9 @@
 import msgspec
 
 from mishkah.core.ids import StoreId
+from mishkah.core.reach import ANY, Scope
 
-ANY = "*"
-
-
-class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A role, and the branches and modules where it counts; ``*`` is all of them.
-
-    A branch ending in ``*`` means every branch that begins with what is before it.
-    """
-
-    role: str
-    branches: tuple[str, ...] = (ANY,)
-    modules: tuple[str, ...] = (ANY,)
-
-    def covers(self, store: StoreId) -> bool:
-        """Tell whether the role counts in *store*."""
-        return _names(self.branches, store.branch) and _names(self.modules, store.module)
-
-
-def _names(patterns: tuple[str, ...], name: str) -> bool:
-    return any(
-        pattern == name or (pattern.endswith(ANY) and name.startswith(pattern[:-1]))
-        for pattern in patterns
-    )
+__all__ = ["ANY", "NOBODY", "Scope", "Who"]
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +26,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
     def role_in(self, store: StoreId) -> str | None:
         """Return the role that counts in *store*; None where there is none."""
-        return next((scope.role for scope in self.scopes if scope.covers(store)), None)
+        return next((scope.role for scope in self.scopes if scope.covers(store)), None) or None
 
 
 NOBODY = Who()

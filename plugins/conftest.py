@@ -10,7 +10,10 @@ import msgspec
 import pytest
 
 from mishkah import Rule
+from mishkah.core.access import grant_of
 from mishkah.core.errors import Refused
+from mishkah.core.grants import Grant
+from mishkah.core.ids import StoreId
 from mishkah.core.messages import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.schema import with_unique
 from mishkah.core.seeding import Seeded, Seeds
@@ -18,6 +21,7 @@ from mishkah.core.sequences import make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Asked, Rules, transact
 from mishkah.core.values import number
+from mishkah.roles import ready_made
 
 NOW = datetime(2025, 10, 29, 10, tzinfo=UTC)
 
@@ -25,10 +29,17 @@ FieldRules = Mapping[str, Mapping[str, Rule]]
 
 
 class Store:
-    """The module *module* of *plugin* after its seeds. Commands are taken as from a client."""
+    """The module *module* of *plugin* after its seeds. Commands are taken as from a client.
+
+    Of a client who may do all, until a role is played.
+    """
+
+    grant: Grant | None = None
 
     def __init__(self, plugin: ModuleType, module: str, branch: str, rules: FieldRules) -> None:
-        folder = plugin.register_modules()[module]
+        self.id = StoreId(branch, module)
+        self.packages = plugin.register_modules()
+        folder = self.packages[module]
         text = (folder / "schema" / "definition.json").read_text("utf-8")
         raw = json.loads(text, parse_float=number)
         schema, problems = read_schema(module, raw)
@@ -53,9 +64,16 @@ class Store:
 
     def run(self, command: Write) -> list[Any]:
         """Commit *command* and return its new rows; raise `Refused`."""
-        commit = transact(self.state, self.state.seq + 1, Asked(command=command), self.rules, NOW)
+        asked = Asked(command=command, grant=self.grant)
+        commit = transact(self.state, self.state.seq + 1, asked, self.rules, NOW)
         self.state.apply(commit)
         return [change.new for change in commit.changes]
+
+    def play(self, role: str) -> Grant:
+        """Take further commands as from someone who has *role*; return what it comes to."""
+        roles = ready_made(self.packages)
+        self.grant = grant_of(roles[role], self.id, self.rules.schema, user=None)
+        return self.grant
 
     def insert(self, table: str, **data: Any) -> Any:
         return self.run(Insert(table=table, data=data))[0]

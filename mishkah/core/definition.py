@@ -27,6 +27,7 @@ class FieldRules(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     required: bool = False
     unique: bool = False
     read_only: bool = False
+    secret: bool = False
     enum: list[Any] = []
     max_length: int | None = None
     min: Any = None
@@ -132,6 +133,7 @@ def _field(name: str, rules: FieldRules, tables: Mapping[str, TableRules]) -> Fi
         required=rules.required,
         unique=rules.unique,
         read_only=rules.read_only,
+        secret=rules.secret,
         limits=None if limits == Limits() else limits,
         references=reference,
         default=constant,

@@ -12,12 +12,13 @@ from typing import Any
 import msgspec
 
 from mishkah.core.errors import Detail, InvalidRow, Text, UnknownTable, pointer
+from mishkah.core.grants import Grant
 from mishkah.core.messages import Query
-from mishkah.core.schema import Row, Schema, Table, unknown_field
+from mishkah.core.schema import Row, Table, unknown_field
 from mishkah.core.state import State
 from mishkah.core.totals import Totals, read_totals
 from mishkah.core.values import READERS, Wrong, number
-from mishkah.core.where import Where, candidates, read_where
+from mishkah.core.where import Where, both, candidates, read_where
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -99,6 +100,8 @@ class Question(msgspec.Struct, frozen=True):
         for row, line in found:
             if self.fields is not None:
                 line = self.table.encode({name: row[name] for name in self.fields})
+            else:
+                line = self.table.trim(line, row)
             room -= len(line)
             if len(lines) == self.limit or (lines and room < 0):
                 return Page(lines, self._cursor(last))
@@ -133,9 +136,9 @@ class _Down:
         return isinstance(other, _Down) and self.key == other.key
 
 
-def read_question(schema: Schema, asked: Query) -> Question:
-    """Return what *asked* means, or raise Refused with the place of what is wrong."""
-    table = schema.tables.get(asked.table)
+def read_question(grant: Grant, asked: Query) -> Question:
+    """Return what *asked* means to who has *grant*, or raise Refused with the wrong place."""
+    table = grant.schema.tables.get(asked.table)
     if table is None:
         raise UnknownTable(None, (Detail(pointer("table"), "table", UnknownTable.text),))
     order = _order(table, asked.order)
@@ -144,7 +147,10 @@ def read_question(schema: Schema, asked: Query) -> Question:
         raise _no(("limit",), _BAD_LIMIT)
     return Question(
         table=table,
-        where=None if asked.where is None else read_where(asked.where, [table]),
+        where=both(
+            grant.tables[table.name].held,
+            None if asked.where is None else read_where(asked.where, [table]),
+        ),
         order=order,
         limit=limit,
         after=None if asked.after is None else _place(table, order, asked.after),

@@ -4,11 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mishkah.core.draft import Draft, Ground
-from mishkah.core.errors import Detail, Text, pointer
+from mishkah.core.errors import BrokenReference, Detail, Text, pointer
+from mishkah.core.grants import Grant, Place
 from mishkah.core.schema import Field, Row, Table
-
-Place = tuple[str | int, ...]
-"""Where in a command: the steps of a JSON pointer."""
 
 
 class Left(NamedTuple):
@@ -34,17 +32,21 @@ def check_references(
     draft: Draft,
     touched: Mapping[tuple[str, str], tuple[Row | None, Place]],
     left: list[Left],
+    grant: Grant,
 ) -> list[Detail]:
-    """Return what refers to nothing now: (table, id) → (the row before, where) were *touched*."""
+    """Return what refers to nothing now: (table, id) → (the row before, where) were *touched*.
+
+    Tables and fields that *grant* does not know are not named.
+    """
     broken: dict[Detail, None] = {}
     for (name, identifier), (old, at) in touched.items():
-        broken |= dict.fromkeys(_leading_nowhere(draft, name, identifier, old, at))
+        broken |= dict.fromkeys(_leading_nowhere(draft, name, identifier, old, at, grant))
     for was in left:
-        broken |= dict.fromkeys(_left_behind(draft, was))
+        broken |= dict.fromkeys(_left_behind(draft, was, grant))
     return list(broken)
 
 
-def _left_behind(draft: Draft, was: Left) -> Iterator[Detail]:
+def _left_behind(draft: Draft, was: Left, grant: Grant) -> Iterator[Detail]:
     for name, field in draft.schema.referrers.get(was.table, ()):
         assert field.references is not None
         value = was.row[field.references.field]
@@ -52,15 +54,17 @@ def _left_behind(draft: Draft, was: Left) -> Iterator[Detail]:
             continue
         index = draft.schema.tables[name].index_of(field.name)
         if next(draft.holders(name, index, (value,)), None) is not None:
-            text = Text(
-                f"Rows of {name} refer to this row by {field.name}",
-                f"توجد صفوف في {name} تشير إلى هذا الصف عبر {field.name}",
-            )
+            text = _IN_USE
+            if grant.names(name, (field.name,)):
+                text = Text(
+                    f"Rows of {name} refer to this row by {field.name}",
+                    f"توجد صفوف في {name} تشير إلى هذا الصف عبر {field.name}",
+                )
             yield Detail(pointer(*was.at, "id"), "references", text)
 
 
 def _leading_nowhere(
-    draft: Draft, name: str, identifier: str, old: Row | None, at: Place
+    draft: Draft, name: str, identifier: str, old: Row | None, at: Place, grant: Grant
 ) -> Iterator[Detail]:
     table = draft.schema.tables[name]
     referring_fields = [field for field in table.fields.values() if field.references is not None]
@@ -75,11 +79,17 @@ def _leading_nowhere(
         if not is_there(draft, field, value):
             assert field.references is not None
             target = field.references.table
+            if not grant.names(name, (field.name,)):
+                yield Detail(pointer(*at) or "/", "references", BrokenReference.text)
+                continue
             text = Text(
                 f"{field.name} refers to a row of {target} that is not there",
                 f"يشير {field.name} إلى صف غير موجود في {target}",
             )
             yield Detail(pointer(*at, field.name), "references", text)
+
+
+_IN_USE = Text("Other rows refer to this row", "توجد صفوف أخرى تشير إلى هذا الصف")
 
 
 def is_there(ground: Ground, field: Field, value: object) -> bool:

@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -38,7 +38,10 @@ class SchemaProblem(msgspec.Struct, frozen=True):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One field. *default_now* and *update_now* fill it with the moment of the command."""
+    """One field. *default_now* and *update_now* fill it with the moment of the command.
+
+    What a *secret* one holds never leaves the server.
+    """
 
     name: str
     type: str
@@ -46,6 +49,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     required: bool = False
     unique: bool = False
     read_only: bool = False
+    secret: bool = False
     limits: Limits | None = None
     references: Reference | None = None
     default: Any = None
@@ -88,16 +92,52 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         return None if None in values else values
 
 
+Known = Callable[[str], bool]
+"""Tells whether there is a field of this name, as far as who writes is concerned."""
+
+
+def _all(name: str) -> bool:
+    return True
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One table. One that *hides* has not all fields of its rows; those at rest are whole."""
+
     name: str
     fields: Mapping[str, Field]
     primary_key: str
     indexes: tuple[Index, ...] = ()
     decimals: tuple[str, ...] = ()
+    hides: bool = False
+
+    @property
+    def public(self) -> "Table":
+        """The table with what may leave the server: all but its secret fields."""
+        return self.narrowed(name for name, field in self.fields.items() if not field.secret)
+
+    def narrowed(self, names: Iterable[str]) -> "Table":
+        """Return the table with these fields only, and its primary key, in the schema's order."""
+        kept = {self.primary_key, *names}
+        if kept.issuperset(self.fields):
+            return self
+        fields = {name: field for name, field in self.fields.items() if name in kept}
+        return msgspec.structs.replace(self, fields=fields, hides=True)
+
+    def trim(self, line: bytes, row: Row | None = None) -> bytes:
+        """Return the fields that this table has of a row: *line* at rest, *row* if it is known."""
+        if not self.hides:
+            return line
+        row = self.decode(line) if row is None else row
+        return self.encode({name: row[name] for name in self.fields})
 
     def index_of(self, field: str) -> Index:
         """Return the index of one field alone. Raises StopIteration where there is none."""
         return next(index for index in self.indexes if index.fields == (field,))
+
+    @property
+    def shown_decimals(self) -> tuple[str, ...]:
+        """The decimal fields that this table has: `decimals` are those of its rows at rest."""
+        return tuple(name for name in self.decimals if name in self.fields)
 
     @property
     def unique(self) -> tuple[Index, ...]:
@@ -125,10 +165,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 row[name] = Decimal(row[name])
 
     def complete(
-        self, data: Row, by: Occasion, wrong: list[Detail], *at: str | int
+        self, data: Row, by: Occasion, wrong: list[Detail], *at: str | int, known: Known = _all
     ) -> dict[str, Any]:
-        """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*."""
-        given = self._read(data, wrong, *at)
+        """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*.
+
+        Fields that are not *known* to who writes are told as none.
+        """
+        given = self._read(data, known, wrong, *at)
         moments = self._moments(
             (f for f in self.fields.values() if f.default_now and f.name not in data),
             by, wrong, *at,
@@ -144,10 +187,20 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return row
 
     def changed(
-        self, row: Row, changes: Row, by: Occasion, wrong: list[Detail], *at: str | int
+        self,
+        row: Row,
+        changes: Row,
+        by: Occasion,
+        wrong: list[Detail],
+        *at: str | int,
+        unseen: Collection[str] = (),
+        known: Known = _all,
     ) -> dict[str, Any]:
-        """Return the fields of *row* that *changes* gives another value, as they are kept."""
-        given = self._read(changes, wrong, *at)
+        """Return the fields of *row* that *changes* gives another value, as they are kept.
+
+        Those that are *unseen* count as changed whatever they had, lest an answer tell.
+        """
+        given = self._read(changes, known, wrong, *at)
         broken = {detail.path for detail in wrong}
         self._require(given, given, wrong, broken, *at)
         key = self.primary_key
@@ -156,7 +209,11 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 f"The primary key {key} can't be changed", f"لا يمكن تغيير المفتاح الأساسي {key}"
             )
             wrong.append(Detail(pointer(*at, key), "primaryKey", text))
-        new = {name: value for name, value in given.items() if not same(value, row[name])}
+        new = {
+            name: value
+            for name, value in given.items()
+            if name in unseen or not same(value, row[name])
+        }
         if not by.importing:
             self._keep_read_only(new, wrong, *at)
         if new:
@@ -184,10 +241,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 text = Text(f"{name} can't be set", f"لا يمكن تعيين {name}")
                 wrong.append(Detail(pointer(*at, name), "readOnly", text))
 
-    def _read(self, data: Row, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+    def _read(self, data: Row, known: Known, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in data.items():
-            field = self.fields.get(name)
+            field = self.fields.get(name) if known(name) else None
             if field is None:
                 wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue

@@ -27,6 +27,7 @@ Problems = Iterator[SchemaProblem]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}", re.ASCII)
 _ORDERED = ("integer", "decimal", "date", "timestamp")
+_TELLS = "can't be unique: who may write it would learn by trying what others have"
 
 
 def read_schema(module: str, raw: object) -> tuple[Schema | None, list[SchemaProblem]]:
@@ -101,6 +102,8 @@ def _check_table(path: str, table: TableRules, tables: Mapping[str, TableRules])
                 yield SchemaProblem(at, f"there is no field {name}")
             elif table.fields[name].type == "json":
                 yield SchemaProblem(at, f"{name} is json, which can't be indexed")
+            elif table.fields[name].secret and index.unique:
+                yield SchemaProblem(at, f"{name} {_TELLS}")
 
 
 def _check_field(path: str, rules: FieldRules, tables: Mapping[str, TableRules]) -> Problems:
@@ -110,6 +113,9 @@ def _check_field(path: str, rules: FieldRules, tables: Mapping[str, TableRules])
         return
     if rules.primary_key and rules.type != "text":
         yield SchemaProblem(f"{path}.type", "a primary key is text")
+    if rules.secret and (rules.primary_key or rules.unique):
+        key = "primaryKey" if rules.primary_key else "unique"
+        yield SchemaProblem(f"{path}.{key}", f"a secret field {_TELLS}")
     if rules.unique and rules.type == "json":
         yield SchemaProblem(f"{path}.unique", "a json field can't be unique")
     yield from _check_limits(path, rules)

@@ -22,12 +22,12 @@ from mishkah.core.errors import (
     NotFound,
     Refused,
     Text,
-    UnknownTable,
     pointer,
 )
+from mishkah.core.grants import DELETE, INSERT, UPDATE, Grant, Place, TableGrant, everything
 from mishkah.core.messages import Delete, Insert, Next, Op, Transaction, Update, Write
 from mishkah.core.numbering import NO_SEQUENCE, check_numbers, next_number, number_row
-from mishkah.core.references import Left, Place, check_references, referring
+from mishkah.core.references import Left, check_references, referring
 from mishkah.core.rules import CASCADE, SET_NULL
 from mishkah.core.schema import Occasion, Row, Schema, Table, copied
 from mishkah.core.seen import Seen
@@ -41,12 +41,20 @@ Called for every row that a command inserts or updates, after all its changes ar
 """
 
 
+Law = Callable[[View], None]
+"""(the store as a command would leave it) → None or `Invalid`.
+
+Called once for every command that touches its table, deletions included.
+"""
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides whether a command of one store is taken."""
 
     schema: Schema
     sequences: Mapping[str, tuple[Sequence, ...]] = {}
     validators: Mapping[str, tuple[Validator, ...]] = {}
+    laws: Mapping[str, tuple[Law, ...]] = {}
     zone: tzinfo = UTC
 
 
@@ -54,15 +62,19 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A command, and who asked for it under which name.
 
     *importing* is true for seeds and imports, whose numbers move the counters. *seen* is the state
-    that the command's user saw, where the command says so.
+    that the command's user saw, where the command says so. *grant* is what the user may do; None
+    is the house itself, which may do all.
     """
 
     command: Write
     name: Name | None = None
     client: str | None = None
     user: str | None = None
+    device: str | None = None
+    session: str | None = None
     importing: bool = False
     seen: Seen | None = None
+    grant: Grant | None = None
 
 
 def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
@@ -92,6 +104,8 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         client=asked.client,
         ref=asked.command.ref,
         user=asked.user,
+        device=asked.device,
+        session=asked.session,
         numbers=numbers,
     )
 
@@ -112,6 +126,7 @@ class _Work:
 
     def __init__(self, draft: Draft, seq: int, asked: Asked, rules: Rules, local: datetime) -> None:
         self.draft = draft
+        self._grant = asked.grant or everything(rules.schema)
         self._named = asked.name is not None
         self._seen = asked.seen
         self._seq = seq
@@ -124,33 +139,31 @@ class _Work:
 
     def take(self, asked: Next) -> tuple[str, ...]:
         """Take numbers of a sequence that no row has yet."""
-        table = self._rules.schema.tables.get(asked.table)
-        if table is None:
-            raise UnknownTable(None, (Detail(pointer("table"), "table", UnknownTable.text),))
-        sequences = self._rules.sequences.get(table.name, ())
-        for sequence in sequences:
-            if sequence.field == asked.field:
+        leave = self._grant.table(asked.table)
+        leave.permit(INSERT, ())
+        for sequence in self._rules.sequences.get(asked.table, ()):
+            if sequence.field == asked.field and leave.sees(asked.field):
                 return tuple(
                     next_number(self.draft, sequence, self._local) for _ in range(asked.count)
                 )
         raise InvalidRow(None, (Detail(pointer("field"), "sequence", NO_SEQUENCE),))
 
     def do(self, op: Op, at: Place) -> None:
-        table = self._rules.schema.tables.get(op.table)
-        if table is None:
-            raise UnknownTable(None, (Detail(pointer(*at, "table"), "table", UnknownTable.text),))
+        leave = self._grant.table(op.table, at)
         if isinstance(op, Insert):
-            self._insert(table, op, at)
+            self._insert(leave, op, at)
         elif isinstance(op, Update):
-            self._update(table, op, at)
+            self._update(leave, op, at)
         else:
-            self._delete(table, op, at)
+            self._delete(leave, op, at)
 
-    def _insert(self, table: Table, op: Insert, at: Place) -> None:
+    def _insert(self, leave: TableGrant, op: Insert, at: Place) -> None:
+        table, permit = leave.table, leave.permit(INSERT, at)
+        leave.check_given(permit, op.data, at)
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        row = table.complete(data, self._by, wrong, *at)
+        row = table.complete(data, self._by, wrong, *at, known=leave.sees)
         if sequences:
             check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
@@ -161,36 +174,44 @@ class _Work:
                 f"يوجد صف في {table.name} بنفس {table.primary_key}",
             )
             taken.append(Detail(pointer(*at, table.primary_key), "primaryKey", text))
-        self._check_unique(table, identifier, row, row, taken, at)
+        self._check_unique(leave, identifier, row, row, taken, at)
         _raise(wrong, taken)
+        leave.check_rows(permit, at, row)
         self._put(table, identifier, None, row, row, at)
 
-    def _update(self, table: Table, op: Update, at: Place) -> None:
-        seq, row = self._existing(table, op.id, at)
+    def _update(self, leave: TableGrant, op: Update, at: Place) -> None:
+        table, permit = leave.table, leave.permit(UPDATE, at)
+        shown, seq, row = self._readable(leave, op.id, at)
         wrong: list[Detail] = []
         given: Row = {} if op.changes is UNSET else op.changes
         if op.add is not UNSET:
             if not self._named:
                 raise BadMessage(UNNAMED)
+            leave.check_added(op.add, at)
             given = {**added(table, row, op.add, given, wrong, at), **given}
         if self._seen is not None and op.changes is not UNSET:
-            self._seen.check(table, op.id, seq, row, op.changes, at)
-        changes = table.changed(row, given, self._by, wrong, *at)
+            self._seen.check(shown, op.id, seq, row, op.changes, at)
+        unseen = [name for name in given if not leave.reads_field(name)]
+        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.sees)
+        leave.check_given(permit, [name for name in given if name in changes], at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
         if sequences and changes:
             check_numbers(self.draft, sequences, changes, new, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
-        self._check_unique(table, op.id, new, changes, taken, at)
+        self._check_unique(leave, op.id, new, changes, taken, at)
         _raise(wrong, taken)
+        leave.check_rows(permit, at, row, new)
         if changes:
             self._put(table, op.id, row, new, {name: row[name] for name in changes}, at, seq)
             self._left.append(Left(table.name, row, at))
 
-    def _delete(self, table: Table, op: Delete, at: Place) -> None:
-        seq, row = self._existing(table, op.id, at)
+    def _delete(self, leave: TableGrant, op: Delete, at: Place) -> None:
+        table, permit = leave.table, leave.permit(DELETE, at)
+        shown, seq, row = self._readable(leave, op.id, at)
+        leave.check_rows(permit, at, row)
         if self._seen is not None:
-            self._seen.check(table, op.id, seq, row, None, at)
+            self._seen.check(shown, op.id, seq, row, None, at)
         going = [(table, op.id)]
         while going:
             going += self._remove(*going.pop(), at)
@@ -215,6 +236,18 @@ class _Work:
                 self._put(child, holder, old, {**old, field.name: None}, kept, at, was)
                 self._left.append(Left(child.name, old, at))
         return with_it[::-1]
+
+    def _readable(
+        self, leave: TableGrant, identifier: str, at: Place
+    ) -> tuple[Table, int, dict[str, Any]]:
+        """Return a row that the user may read, and the table as it is read.
+
+        Raises NotFound for the others too: whether they are there is not told.
+        """
+        seq, row = self._existing(leave.table, identifier, at)
+        if leave.shown is None or not leave.reads(row):
+            raise NotFound(None, (Detail(pointer(*at, "id"), "id", NotFound.text),))
+        return leave.shown, seq, row
 
     def _existing(self, table: Table, identifier: str, at: Place) -> tuple[int, dict[str, Any]]:
         record = self.draft.record(table.name, identifier)
@@ -246,13 +279,14 @@ class _Work:
 
     def _check_unique(
         self,
-        table: Table,
+        leave: TableGrant,
         identifier: str | None,
         row: Row,
         changed: Mapping[str, object],
         taken: list[Detail],
         at: Place,
     ) -> None:
+        table = leave.table
         for index in table.unique:
             if not any(name in changed for name in index.fields):
                 continue
@@ -260,6 +294,9 @@ class _Work:
             if key is None:
                 continue
             if any(holder != identifier for holder in self.draft.holders(table.name, index, key)):
+                if not all(map(leave.reads_field, index.fields)):
+                    taken.append(Detail(pointer(*at) or "/", "unique", Duplicate.text))
+                    continue
                 fields = ", ".join(index.fields)
                 text = Text(
                     f"There is already a row of {table.name} with this {fields}",
@@ -269,7 +306,7 @@ class _Work:
 
     def validate(self) -> list[Refused]:
         """Check references, then let the plugins see each row as the command would leave it."""
-        if broken := check_references(self.draft, self._touched, self._left):
+        if broken := check_references(self.draft, self._touched, self._left, self._grant):
             return [BrokenReference(None, tuple(broken))]
         refusals: list[Refused] = []
         for (name, identifier), (old, at) in self._touched.items():
@@ -280,9 +317,27 @@ class _Work:
                 try:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
-                    path = pointer(*at, no.field) if no.field else pointer(*at)
-                    refusals.append(InvalidRow(None, (Detail(path, "validator", no.text),)))
-        return refusals
+                    refusals.append(InvalidRow(None, (self._said(no, name, at),)))
+        return refusals or self._obey_laws()
+
+    def _obey_laws(self) -> list[Refused]:
+        """Hold the whole store, as the command would leave it, against the tables' laws."""
+        touched = dict.fromkeys(change.table for change in self.draft.changes)
+        broken: list[Refused] = []
+        for law in dict.fromkeys(law for name in touched for law in self._rules.laws.get(name, ())):
+            try:
+                law(View(self.draft))
+            except Invalid as no:
+                broken.append(InvalidRow(None, (Detail("", "validator", no.text),)))
+        return broken
+
+    def _said(self, no: Invalid, table: str, at: Place) -> Detail:
+        """Return what a validator says; of fields that the user does not know, only that it is."""
+        if not no.field or self._grant.names(table, (no.field,)):
+            return Detail(pointer(*at, *filter(None, (no.field,))), "validator", no.text)
+        known = no.field not in self._grant.whole.tables[table].fields
+        text = no.text if known else InvalidRow.text
+        return Detail(pointer(*at, *((no.field,) if known else ())), "validator", text)
 
 
 def _raise(wrong: list[Detail], taken: list[Detail]) -> None:

@@ -8,9 +8,10 @@ import msgspec
 
 from mishkah.core.commit import Change
 from mishkah.core.errors import Detail, UnknownTable, pointer
+from mishkah.core.grants import Grant, lens_of
 from mishkah.core.messages import WHOLE
-from mishkah.core.schema import Schema, Table
-from mishkah.core.where import Where, read_where
+from mishkah.core.schema import Table
+from mishkah.core.where import Where, both, read_where
 
 
 class Shown(NamedTuple):
@@ -26,11 +27,21 @@ class Shown(NamedTuple):
 
 
 class View(msgspec.Struct, frozen=True):
-    """Some tables, all of their rows or those that *where* holds. *id* is the same for the same."""
+    """Some tables, all of their rows or those that a filter of *wheres* (table → filter) holds.
+
+    *id* is the same for the same; *lens* names what the reader's grant leaves out, see `lens_of`.
+    Of a row only the fields are shown that its table here has.
+    """
 
     id: str
     tables: Mapping[str, Table]
-    where: Where | None = None
+    wheres: Mapping[str, Where] = {}
+    lens: str = ""
+
+    @property
+    def is_work(self) -> bool:
+        """Whether rows must be looked at, or written anew, before they are shown."""
+        return bool(self.wheres) or any(table.hides for table in self.tables.values())
 
     def shows(self, changes: Iterable[Change]) -> list[Shown]:
         """Return those of *changes* that are seen here, as they are seen here."""
@@ -42,22 +53,23 @@ class View(msgspec.Struct, frozen=True):
         return [shown for shown in seen if shown is not None]
 
     def _show(self, change: Change, table: Table) -> Shown | None:
-        if self.where is None:
-            return Shown(change, change.operation, change.changes(table))
         before, after = change.before(), change.new
-        was = before is not None and self.where.holds(before)
-        if after is not None and self.where.holds(after):
-            if was:
-                return Shown(change, "UPDATE", change.changes(table))
-            return Shown(change, "INSERT", change.json)
-        return Shown(change, "DELETE", b"{}", left=after is not None) if was else None
+        where = self.wheres.get(table.name)
+        was = before is not None and (where is None or where.holds(before))
+        if after is None or not (where is None or where.holds(after)):
+            return Shown(change, "DELETE", b"{}", left=after is not None) if was else None
+        if not was:
+            return Shown(change, "INSERT", table.trim(change.json, after))
+        body = change.changes(table)
+        return None if table.hides and body == b"{}" else Shown(change, "UPDATE", body)
 
 
-def read_view(schema: Schema, tables: Sequence[str] | None, where: object) -> View:
-    """Return the view of *tables* (None: all of them), filtered by the JSON *where* unless None.
+def read_view(grant: Grant, tables: Sequence[str] | None, where: object) -> View:
+    """Return the view of *tables* (None: all that may be read), filtered by the JSON *where*.
 
     Raises Refused with the place of what is wrong.
     """
+    schema = grant.schema
     names = set(schema.tables if tables is None else tables)
     unknown = [name for name in tables or () if name not in schema.tables]
     if unknown or not names:
@@ -65,12 +77,12 @@ def read_view(schema: Schema, tables: Sequence[str] | None, where: object) -> Vi
         detail = Detail(pointer("tables", at), "table", UnknownTable.text)
         raise UnknownTable(None, (detail,))
     chosen = {name: table for name, table in schema.tables.items() if name in names}
-    held = None if where is None else read_where(where, chosen.values())
-    return View(_id(schema, names, held), chosen, held)
-
-
-def _id(schema: Schema, names: set[str], where: Where | None) -> str:
-    if where is None and len(names) == len(schema.tables):
-        return WHOLE
-    key = msgspec.json.encode([sorted(names), where and where.canonical.decode()])
-    return blake2b(key, digest_size=8).hexdigest()
+    asked = None if where is None else read_where(where, chosen.values())
+    wheres = {name: both(grant.tables[name].held, asked) for name in chosen}
+    lens = lens_of(one for name, one in grant.tables.items() if tables is None or name in names)
+    if len(chosen) < len(grant.whole.tables) or asked is not None or lens:
+        key = msgspec.json.encode([sorted(names), asked and asked.canonical.decode(), lens])
+        identifier = blake2b(key, digest_size=8).hexdigest()
+    else:
+        identifier = WHOLE
+    return View(identifier, chosen, {n: w for n, w in wheres.items() if w is not None}, lens)

@@ -99,6 +99,13 @@ def read_where(raw: object, tables: Iterable[Table]) -> Where:
     return Where(_Reader(list(tables)).node(raw, ("where",), 1))
 
 
+def both(one: Where | None, other: Where | None) -> Where | None:
+    """Return the filter that holds what *one* and *other* hold; None holds everything."""
+    if one is None or other is None:
+        return one or other
+    return Where(_joined("and", (one.node, other.node)))
+
+
 def candidates(state: State, table: Table, where: Where | None) -> Sequence[bytes]:
     """Return the rows of *table*, as JSON, that *where* may hold: an index makes them few."""
     rows = state.tables[table.name]

@@ -8,6 +8,7 @@ import msgspec
 from mishkah.core.commit import Commit
 from mishkah.core.errors import MAX_DETAILS, Conflict, Refused
 from mishkah.core.frames import frame
+from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
 from mishkah.core.missed import Step
@@ -19,13 +20,30 @@ MAX_ERROR = 3000
 quote = msgspec.json.Encoder().encode
 
 
+def seen_as(epoch: str, lens: str) -> str:
+    """Return the epoch of a history that is seen through *lens*: what was seen through another,
+    before a role changed, is not to be added to.
+    """
+    return f"{epoch}.{lens}" if lens else epoch
+
+
+def history_of(epoch: str) -> str:
+    """Return the epoch of the history itself; see `seen_as`."""
+    return epoch.partition(".")[0]
+
+
 class Signature:
     """How one store signs its messages."""
 
     def __init__(self, identity: StoreId, epoch: str) -> None:
         self.epoch = epoch
+        self._identity = identity
         self._names = {"branch": identity.branch, "module": identity.module}
         self._plain = quote({**self._names, "epoch": epoch})[1:-1]
+
+    def through(self, lens: str) -> "Signature":
+        """Return how the store signs for who sees it through *lens*."""
+        return Signature(self._identity, seen_as(self.epoch, lens)) if lens else self
 
     def of(self, view: str) -> bytes:
         """Return the members that say which view of the store speaks; the whole is not named."""
@@ -74,16 +92,19 @@ def _change(commit: Commit, shown: Shown) -> bytes:
 
 
 def _by(commit: Commit) -> bytes:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
-    known = {key: value for key, value in who.items() if value is not None}
-    return b',"by":%b' % quote(known) if known else b""
+    return b',"by":%b' % quote(commit.by) if commit.by else b""
 
 
-def ack(ref: str | int, seq: int, commit: Commit | None, *, dup: bool = False) -> bytes:
-    """Return the ACK of a write; *commit* is None where the log no longer has it."""
+def ack(
+    ref: str | int, seq: int, commit: Commit | None, grant: Grant, *, dup: bool = False
+) -> bytes:
+    """Return the ACK of a write, with the rows that *grant* lets its writer read.
+
+    *commit* is None where the log no longer has it.
+    """
     rows = b""
     if commit is not None:
-        lines = b",".join(change.json or b"null" for change in commit.changes)
+        lines = b",".join(map(grant.line, commit.changes))
         rows = b',"rows":[%b]' % lines
         if commit.numbers:
             rows = b',"numbers":%b' % quote(commit.numbers)
@@ -136,9 +157,11 @@ def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = Fals
         shown.pop()
 
 
-def welcome(version: str, now: str, limits: Mapping[str, int]) -> bytes:
+def welcome(version: str, now: str, limits: Mapping[str, int], user: str | None) -> bytes:
     """Return the answer to HELLO."""
     said = {"v": 1, "server": "mishkah", "version": version, "now": now, "limits": limits}
+    if user is not None:
+        said["user"] = user
     return frame(b'{"type":"WELCOME",%b' % quote(said)[1:])
 
 

@@ -1,5 +1,6 @@
 """A house on a real loopback port, with its stores in memory, and raw sockets to knock with."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from mishkah.http.gateway import Application
 from mishkah.http.guests import Guests
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
+from mishkah.rates import Rates
 
 
 @pytest.fixture
@@ -32,7 +34,8 @@ def make_door() -> Callable[..., Door]:
     """Return a function (app, guests, limits) → a door to *app*, which lets in no WebSocket."""
 
     def make(app: Application, guests: Guests | None = None, **limits: Any) -> Door:
-        return Door(_no_sockets, app, guests or Guests(), Limits(**limits))
+        limit = Limits(**limits)
+        return Door(_no_sockets, app, guests or Guests(), limit, Rates(limit, Counter()))
 
     return make
 

@@ -60,5 +60,6 @@ def rows_of(messages: list[Any], rows: dict[str, Any]) -> dict[str, Any]:
 
 def filtered(shop: Any, view: View) -> dict[str, Any]:
     whole = json.loads(json.dumps(shop.rows("item"), default=float))
-    held = [row["id"] for row in shop.rows("item") if view.where is None or view.where.holds(row)]
+    where = view.wheres.get("item")
+    held = [row["id"] for row in shop.rows("item") if where is None or where.holds(row)]
     return {row["id"]: row for row in whole if row["id"] in held}

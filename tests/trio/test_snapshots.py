@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from mishkah.catalog import Catalog
 from mishkah.core import wire
 from mishkah.core.commit import Commit
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
 from mishkah.core.state import Record, State
@@ -80,11 +81,13 @@ async def test_a_hundred_who_come_at_once_share_what_is_put_together(
     items = state.tables["item"].records
     items.update((f"i{n}", Record(1, b'{"id":"i%d","x":"%b"}' % (n, b"x" * 200)))
                  for n in range(ROWS))  # fmt: skip
+    grant = everything(recipe.rules.schema)
     outboxes = [Outbox() for _ in range(100)]
     for outbox in outboxes:
-        await showing.subscribe(Listener(outbox, recipe.id, seed=seed), Subscribe())
+        listener = Listener(outbox, recipe.id, seed=seed)
+        await showing.subscribe(listener, Subscribe(), grant)
     sent = [iter(await _snapshot(outbox)) for outbox in outboxes]
-    whole = read_view(recipe.rules.schema, None, None)
+    whole = read_view(grant, None, None)
     snapshot = weakref.ref(showing._dispatch.snapshot(whole, state))
     frames = 0
     for same in zip_longest(*sent):

@@ -29,6 +29,10 @@ async def test_hello_comes_first_and_is_welcomed(autojump_clock: MockClock, data
         assert welcome["limits"]["message"] == 2**20
         assert welcome["now"].startswith("2025-10-29T12:00:"), "the house's own clock"
         await client.send({"type": "HELLO", "v": 1})
+        assert (await client.receive())["type"] == "WELCOME", (
+            "another token may be shown at any time"
+        )
+        await client.send({"type": "HELLO", "v": 1, "client": "another"})
         no = await client.receive()
         assert (no["code"], no["error"]) == ("BAD_MESSAGE", no["text"]["ar"])
         await client.send({"type": "PING", "now": 1})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mishkah.core import wire
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch
@@ -27,7 +28,7 @@ class Watched(Dispatch):
         """Let a new client look at *where*."""
         outbox = Outbox()
         self.outboxes.append(outbox)
-        seen = view or read_view(self.schema, ["item"], where)
+        seen = view or read_view(everything(self.schema), ["item"], where)
         self.join(Listener(outbox, STORE, seed=False), seen, 0)
         return outbox
 
@@ -104,7 +105,7 @@ def test_few_snapshots_are_kept_and_none_when_something_changes(
     shop: Any, dispatch: Watched
 ) -> None:
     for n in range(50):
-        view = read_view(dispatch.schema, ["item"], ["slot", "=", n])
+        view = read_view(everything(dispatch.schema), ["item"], ["slot", "=", n])
         assert dispatch.snapshot(view, shop.state) is dispatch.snapshot(view, shop.state)
     assert len(dispatch._sent) < 10
     dispatch.note(shop.run({"type": "INSERT", "table": "bill", "data": {"id": "b"}}))
@@ -114,7 +115,7 @@ def test_few_snapshots_are_kept_and_none_when_something_changes(
 def test_views_of_several_tables_are_found_by_each(
     shop: Any, dispatch: Watched, read_frames: Any
 ) -> None:
-    both = read_view(dispatch.schema, None, ["id", "=", "a"])
+    both = read_view(everything(dispatch.schema), None, ["id", "=", "a"])
     dispatch.look(None, both)
     item = shop.run({"type": "INSERT", "table": "item", "data": {"id": "a", "name": "n"}})
     bill = shop.run({"type": "INSERT", "table": "bill", "data": {"id": "a"}})

@@ -10,6 +10,7 @@ from support.histories import COMMANDS, WHERES, filtered, rows_of, run
 
 from mishkah.core import wire
 from mishkah.core.commit import Commit
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.missed import as_they_were, without_visits
 from mishkah.core.views import View, read_view
@@ -48,7 +49,7 @@ def test_a_view_that_comes_back_is_told_of_no_row_that_came_and_went(
 ) -> None:
     """However often its connection is cut meanwhile, and wherever."""
     shop = open_shop()
-    view = read_view(shop.rules.schema, ["item"], where)
+    view = read_view(everything(shop.rules.schema), ["item"], where)
     run(shop, before)
     rows, cursor = filtered(shop, view), shop.state.seq
     run(shop, after)
@@ -69,7 +70,7 @@ def test_it_may_be_read_in_parts(
     open_shop: Any, read_frames: Any, commands: Any, size: int
 ) -> None:
     shop = open_shop()
-    view = read_view(shop.rules.schema, ["item"], ["kind", "=", "drink"])
+    view = read_view(everything(shop.rules.schema), ["item"], ["kind", "=", "drink"])
     run(shop, commands)
     rows: dict[str, Any] = {}
     for at in range(0, len(shop.history), size):
@@ -81,7 +82,7 @@ def test_it_may_be_read_in_parts(
 def test_what_hides_nothing_is_shown_commit_by_commit(open_shop: Any, commands: Any) -> None:
     """A frame is the same for those who come back and those who stayed."""
     shop = open_shop()
-    view = read_view(shop.rules.schema, ["item"], ["kind", "=", "drink"])
+    view = read_view(everything(shop.rules.schema), ["item"], ["kind", "=", "drink"])
     run(shop, commands)
     shown = [(step.seq, step.told) for step in as_they_were(view, shop.history)]
     left = {(c.table, c.id) for _, told in shown for _, some in told for c, op, *_ in some
@@ -95,7 +96,7 @@ def drink(key: str) -> dict[str, Any]:
 
 
 def test_the_commits_of_a_visit_are_one(shop: Any, read_frames: Any) -> None:
-    view = read_view(shop.rules.schema, ["item"], ["kind", "=", "drink"])
+    view = read_view(everything(shop.rules.schema), ["item"], ["kind", "=", "drink"])
     shop.run(drink("stays"))
     shop.run(drink("visitor"))
     shop.run(drink("new"))
@@ -113,7 +114,7 @@ def test_the_commits_of_a_visit_are_one(shop: Any, read_frames: Any) -> None:
 
 
 def test_a_visit_within_one_commit_is_hidden(shop: Any, read_frames: Any) -> None:
-    view = read_view(shop.rules.schema, ["item"], ["kind", "=", "drink"])
+    view = read_view(everything(shop.rules.schema), ["item"], ["kind", "=", "drink"])
     gone = {"type": "DELETE", "table": "item", "id": "v"}
     shop.together(drink("v"), drink("w"), gone)
     (message,) = told(read_frames, view, shop.history, 0)
@@ -121,7 +122,7 @@ def test_a_visit_within_one_commit_is_hidden(shop: Any, read_frames: Any) -> Non
 
 
 def test_who_left_and_came_back_is_told_so(shop: Any, read_frames: Any) -> None:
-    view = read_view(shop.rules.schema, ["item"], ["kind", "=", "drink"])
+    view = read_view(everything(shop.rules.schema), ["item"], ["kind", "=", "drink"])
     shop.run(drink("a"))
     for kind in ("food", "drink", "food", "drink"):
         shop.update("item", "a", {"kind": kind})

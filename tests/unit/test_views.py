@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.histories import COMMANDS, WHERES, filtered, rows_of, run
 
 from mishkah.core import wire
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
 from mishkah.core.snapshots import Snapshot
@@ -28,7 +29,7 @@ def test_a_view_is_the_filter_of_the_whole(
     open_shop: Any, read_frames: Any, where: Any, before: Any, after: Any, cut: int
 ) -> None:
     shop = open_shop()
-    view = read_view(shop.rules.schema, ["item"], where)
+    view = read_view(everything(shop.rules.schema), ["item"], where)
     run(shop, before)
     rows = rows_of(read_frames(b"".join(Snapshot(SIGN, shop.state, view).parts())), {})
     assert rows == filtered(shop, view)
@@ -49,8 +50,8 @@ def test_a_view_is_the_filter_of_the_whole(
 def test_the_index_finds_every_view_that_a_commit_concerns(open_shop: Any, commands: Any) -> None:
     shop = open_shop()
     dispatch = Dispatch(SIGN, shop.rules.schema)
-    views = [read_view(shop.rules.schema, ["item"], where) for where in WHERES]
-    views.append(read_view(shop.rules.schema, None, None))
+    views = [read_view(everything(shop.rules.schema), ["item"], where) for where in WHERES]
+    views.append(read_view(everything(shop.rules.schema), None, None))
     outboxes = []
     for view in views:
         outboxes.append(Outbox())
@@ -65,18 +66,20 @@ def test_the_index_finds_every_view_that_a_commit_concerns(open_shop: Any, comma
 
 
 def test_the_name_of_a_view_is_that_of_what_it_shows(shop: Any) -> None:
-    schema = shop.rules.schema
-    assert read_view(schema, None, None).id == read_view(schema, ["bill", "item"], None).id == WHOLE
-    one = read_view(schema, ["item"], {"and": [["slot", "=", 1], ["kind", "=", "food"]]})
-    other = read_view(schema, ["item", "item"], {"and": [["kind", "=", "food"], ["slot", "=", 1]]})
+    grant = everything(shop.rules.schema)
+    whole = read_view(grant, None, None)
+    assert whole.id == read_view(grant, ["bill", "item"], None).id == WHOLE
+
+    one = read_view(grant, ["item"], {"and": [["slot", "=", 1], ["kind", "=", "food"]]})
+    other = read_view(grant, ["item", "item"], {"and": [["kind", "=", "food"], ["slot", "=", 1]]})
     assert one.id == other.id
-    assert len({one.id, WHOLE, read_view(schema, ["item"], None).id}) == 3
+    assert len({one.id, WHOLE, read_view(grant, ["item"], None).id}) == 3
 
 
 def test_a_large_snapshot_comes_in_parts_that_others_share(shop: Any, read_frames: Any) -> None:
     for n in range(1200):
         shop.insert("item", {"id": f"i{n}", "name": "x" * 1000, "slot": n % 7})
-    view = read_view(shop.rules.schema, None, None)
+    view = read_view(everything(shop.rules.schema), None, None)
     snapshot = Snapshot(SIGN, shop.state, view)
     parts = list(snapshot.parts())
     messages = read_frames(b"".join(parts))
@@ -101,12 +104,12 @@ def test_a_large_snapshot_comes_in_parts_that_others_share(shop: Any, read_frame
 def test_a_filtered_snapshot_has_what_the_filter_holds(shop: Any, read_frames: Any) -> None:
     for n in range(5000):
         shop.insert("item", {"id": f"i{n}", "name": "x", "slot": n, "shelf": "s"})
-    view = read_view(shop.rules.schema, ["item"], ["slot", "<", 4000])
+    view = read_view(everything(shop.rules.schema), ["item"], ["slot", "<", 4000])
     messages = read_frames(b"".join(Snapshot(SIGN, shop.state, view).parts()))
     assert len(messages) > 2
     assert sum(len(m["data"].get("item", ())) for m in messages) == 4000
     few = read_view(
-        shop.rules.schema, ["item"], {"and": [["kind", "=", "drink"], ["slot", "<", 9]]}
+        everything(shop.rules.schema), ["item"], {"and": [["kind", "=", "drink"], ["slot", "<", 9]]}
     )
     (only,) = read_frames(b"".join(Snapshot(SIGN, shop.state, few).parts()))
     assert only["data"] == {"item": []}
@@ -129,7 +132,7 @@ def test_views_of_one_moment_share_its_rows(shop: Any) -> None:
 
 def test_nobody_who_left_a_quiet_view_is_kept(shop: Any) -> None:
     dispatch = Dispatch(SIGN, shop.rules.schema)
-    view = read_view(shop.rules.schema, None, None)
+    view = read_view(everything(shop.rules.schema), None, None)
     stays = Listener(Outbox(), StoreId("b", "m"), seed=True)
     dispatch.join(stays, view, 0)
     gone = []

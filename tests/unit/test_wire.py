@@ -21,6 +21,7 @@ from mishkah.core.errors import (
     pointer,
 )
 from mishkah.core.frames import close_frame, frame
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE
 from mishkah.core.snapshots import Snapshot
@@ -55,7 +56,7 @@ def item(key: str, **more: Any) -> dict[str, Any]:
 
 
 def snapshot(shop: Any) -> bytes:
-    view = read_view(shop.rules.schema, None, None)
+    view = read_view(everything(shop.rules.schema), None, None)
     return b"".join(Snapshot(SIGN, shop.state, view).whole())
 
 
@@ -76,7 +77,7 @@ def test_an_empty_store_has_a_snapshot_too(shop: Any, read_frames: Any) -> None:
 
 
 def deltas(shop: Any, commit: Commit, prev: int = 0) -> bytes:
-    shown = read_view(shop.rules.schema, None, None).shows(commit.changes)
+    shown = read_view(everything(shop.rules.schema), None, None).shows(commit.changes)
     return wire.deltas(SIGN, WHOLE, commit, shown, prev)
 
 
@@ -127,7 +128,7 @@ def test_whatever_text_a_row_holds_its_deltas_are_json(
         assert message["type"] == "ERROR"
         return
     (delta,) = read_frames(deltas(shop, commit))
-    (ack,) = read_frames(wire.ack(ref, commit.seq, commit))
+    (ack,) = read_frames(wire.ack(ref, commit.seq, commit, everything(shop.rules.schema)))
     assert delta["data"]["changes"] == ack["rows"][0]
     assert delta["data"]["changes"]["info"] == {name: name}
     assert delta["data"]["id"] == key
@@ -136,9 +137,9 @@ def test_whatever_text_a_row_holds_its_deltas_are_json(
 def test_an_ack_has_the_rows_as_stored(shop: Any, read_frames: Any) -> None:
     shop.run(item("a"))
     commit = shop.together(item("b"), {"type": "DELETE", "table": "item", "id": "a"})
-    (message,) = read_frames(wire.ack("r", 2, commit))
+    (message,) = read_frames(wire.ack("r", 2, commit, everything(shop.rules.schema)))
     assert message == {"type": "ACK", "ref": "r", "seq": 2, "rows": [shop.row("item", "b"), None]}
-    assert read_frames(wire.ack(5, 9, None, dup=True)) == [
+    assert read_frames(wire.ack(5, 9, None, everything(shop.rules.schema), dup=True)) == [
         {"type": "ACK", "ref": 5, "seq": 9, "dup": True}
     ]
 

@@ -1,0 +1,191 @@
+"""What one role comes to in one store: which rows and fields are seen, and what may be written.
+
+Every path asks the same grant. What can't be read counts as not there: no error, no filter and no
+order tells whether it is. That a row of this key, or this unique value, exists can still be found
+out by trying to insert it; docs/security.md says so.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from hashlib import blake2b
+
+import msgspec
+
+from mishkah.core.commit import Change
+from mishkah.core.errors import Detail, Forbidden, Text, UnknownTable, pointer
+from mishkah.core.schema import Row, Schema, Table
+from mishkah.core.where import Where
+
+Place = tuple[str | int, ...]
+"""Where in a command: the steps of a JSON pointer."""
+
+READ, INSERT, UPDATE, DELETE, CALL = "read", "insert", "update", "delete", "call"
+DEEDS = (READ, INSERT, UPDATE, DELETE, CALL)
+"""What a rule may allow."""
+
+
+class Permit(msgspec.Struct, frozen=True):
+    """Leave to write: which fields may be given (None: all), and which rows *where* holds.
+
+    A row must be held before and after, as far as there is one.
+    """
+
+    fields: frozenset[str] | None = None
+    where: Where | None = None
+
+    def holds(self, *rows: Row | None) -> bool:
+        return self.where is None or all(self.where.holds(row) for row in rows if row is not None)
+
+
+class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be done with one table.
+
+    *shown* is the table with the fields that may be read (None: nothing of it), *held* tells the
+    rows that may. *permits* leads from an operation to the leave to do it.
+    """
+
+    table: Table
+    shown: Table | None = None
+    held: Where | None = None
+    permits: Mapping[str, Permit] = {}
+
+    @property
+    def restricted(self) -> bool:
+        """Whether something that leaves the server for others is not shown here."""
+        return self.shown is None or self.held is not None or self.shown != self.table.public
+
+    def reads(self, row: Row) -> bool:
+        return self.shown is not None and (self.held is None or self.held.holds(row))
+
+    def line(self, json: bytes) -> bytes | None:
+        """Return what may be read of a row at rest; None where nothing may."""
+        if self.shown is None:
+            return None
+        row = self.table.decode(json) if self.held is not None or self.shown.hides else None
+        if self.held is not None and row is not None and not self.held.holds(row):
+            return None
+        return self.shown.trim(json, row)
+
+    def sees(self, field: str) -> bool:
+        """Tell whether *field* may be read, or given in some write: whether it is known at all."""
+        return self.reads_field(field) or any(
+            permit.fields is None or field in permit.fields
+            for deed, permit in self.permits.items()
+            if deed in (INSERT, UPDATE)
+        )
+
+    def reads_field(self, field: str) -> bool:
+        return self.shown is not None and field in self.shown.fields
+
+    def permit(self, deed: str, at: Place) -> Permit:
+        """Return the leave to do *deed*. Raises Forbidden."""
+        found = self.permits.get(deed)
+        if found is None:
+            raise Forbidden(None, (Detail(pointer(*at, "table"), "access", NOT_ALLOWED),))
+        return found
+
+    def check_given(self, permit: Permit, given: Iterable[str], at: Place) -> None:
+        """Refuse to set fields that are known here and not permitted."""
+        locked = [
+            Detail(pointer(*at, name), "access", LOCKED)
+            for name in given
+            if permit.fields is not None and name not in permit.fields and self.sees(name)
+        ]
+        if locked:
+            raise Forbidden(None, tuple(locked))
+
+    def check_added(self, added: Iterable[str], at: Place) -> None:
+        """Refuse adding to what can't be read: its bounds would tell what it was."""
+        for name in added:
+            if name in self.table.fields and self.sees(name) and not self.reads_field(name):
+                raise Forbidden(None, (Detail(pointer(*at, "add", name), "access", LOCKED),))
+
+    def check_rows(self, permit: Permit, at: Place, *rows: Row | None) -> None:
+        """Refuse a write to a row that *permit* does not hold, before or after."""
+        if not permit.holds(*rows):
+            raise Forbidden(None, (Detail(pointer(*at) or "/", "access", NOT_THIS_ROW),))
+
+
+class Grant:
+    """What may be done in one store, whose schema is *whole*; tables left out have no leave at all.
+
+    *schema* has what may be read of it, and nothing else.
+    """
+
+    def __init__(self, whole: Schema, tables: Mapping[str, TableGrant]) -> None:
+        self.whole = whole
+        self.tables = {
+            name: tables.get(name) or TableGrant(table=table)
+            for name, table in whole.tables.items()
+        }
+        shown = {name: one.shown for name, one in self.tables.items() if one.shown is not None}
+        self.schema = msgspec.structs.replace(whole, tables=shown)
+
+    @property
+    def known(self) -> Schema:
+        """The schema with all that may be read or given: what may be told of it."""
+        tables = {
+            name: one.table.narrowed(filter(one.sees, one.table.fields))
+            for name, one in self.tables.items()
+            if one.shown is not None or one.permits
+        }
+        return msgspec.structs.replace(self.whole, tables=tables)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing at all may be done here."""
+        return all(one.shown is None and not one.permits for one in self.tables.values())
+
+    def table(self, name: str, at: Place = ()) -> TableGrant:
+        """Return what may be done with the table *name*. Raises UnknownTable."""
+        found = self.tables.get(name)
+        if found is None or (found.shown is None and not found.permits):
+            raise UnknownTable(None, (Detail(pointer(*at, "table"), "table", UnknownTable.text),))
+        return found
+
+    def line(self, change: Change) -> bytes:
+        """Return the row that *change* leaves as its writer may read it; ``null`` for none."""
+        one = self.tables.get(change.table)
+        if one is None or change.new is None or one.shown is None or not one.reads(change.new):
+            return b"null"
+        return one.shown.trim(change.json, change.new)
+
+    def names(self, table: str, fields: Collection[str]) -> bool:
+        """Tell whether a sentence may name these *fields* of *table*."""
+        one = self.tables.get(table)
+        return one is not None and all(one.sees(field) for field in fields)
+
+
+def everything(schema: Schema) -> Grant:
+    """Return the grant of who may do all: read what is not secret, and write anything."""
+    permits = {deed: Permit() for deed in (INSERT, UPDATE, DELETE, CALL)}
+    return Grant(
+        schema,
+        {
+            name: TableGrant(table=table, shown=table.public, permits=permits)
+            for name, table in schema.tables.items()
+        },
+    )
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def lens_of(tables: Iterable[TableGrant]) -> str:
+    """Return the name of what *tables* leave out; "" where they show all that is public.
+
+    A replica that was seen through one lens is of no use through another: so it joins the epoch.
+    """
+    kept = {
+        one.table.name: [
+            sorted(one.shown.fields) if one.shown is not None else None,
+            None if one.held is None else one.held.canonical.decode(),
+        ]
+        for one in tables
+        if one.restricted
+    }
+    return blake2b(_encode(kept), digest_size=4).hexdigest() if kept else ""
+
+
+NOT_ALLOWED = Text("You may not do this", "ليس لديك إذن بهذا")
+LOCKED = Text("You may not set this field", "ليس لديك إذن بتعيين هذا الحقل")
+NOT_THIS_ROW = Text("You may not write this row so", "ليس لديك إذن بكتابة هذا الصف هكذا")
