@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from statistics import median
 from typing import Any
@@ -51,6 +52,7 @@ async def ours(port: int) -> None:
     from mishkah.http.door import Door
     from mishkah.http.guests import Guests
     from mishkah.limits import Limits
+    from mishkah.rates import Rates
 
     async def echo(ws: Any, guard: Any, upgrade: Any) -> None:
         try:
@@ -59,7 +61,8 @@ async def ours(port: int) -> None:
         except ConnectionClosed:
             pass
 
-    await trio.serve_tcp(Door(echo, app, Guests(), Limits()).serve, port, host="127.0.0.1")
+    door = Door(echo, app, Guests(), Limits(), Rates(Limits(), Counter()))
+    await trio.serve_tcp(door.serve, port, host="127.0.0.1")
 
 
 async def hypercorn(port: int) -> None:

@@ -1,6 +1,6 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE, Ref, Subscribe
 from mishkah.core.views import View
+from mishkah.tally import Tally
 
 LIMIT = 8 * 2**20
 """Bytes that may wait for one client, snapshots aside; then its views fall behind."""
@@ -104,12 +105,13 @@ class Outbox:
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
     *subscriptions* views are shown to it; `several` is true where they may be of several stores.
-    What it is refused is counted in *refused*, by code.
+    What it is refused, and by which limit, is counted in *tally*.
     """
 
     def __init__(
-        self, limit: int = LIMIT, subscriptions: int = 64, refused: Counter[str] | None = None
+        self, limit: int = LIMIT, subscriptions: int = 64, tally: Tally | None = None
     ) -> None:
+        tally = tally or Tally()
         self.listeners: list[Listener] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
@@ -119,7 +121,8 @@ class Outbox:
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
-        self.refused: Counter[str] = Counter() if refused is None else refused
+        self.refused = tally.refused
+        self.limited = tally.limited
         self._limit = limit
         self._letters: deque[_Letter] = deque()
         self._size = 0
@@ -271,6 +274,7 @@ class Outbox:
 
     def _fall_behind(self) -> None:
         """Drop what waits of the views, and say so before the answers that stay."""
+        self.limited["outbox"] += 1
         answers = [letter for letter in self._letters if letter.listener is None]
         notices = [
             _Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)

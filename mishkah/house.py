@@ -13,20 +13,28 @@ from mishkah.clock import Clock, wall_clock
 from mishkah.core import wire
 from mishkah.core.commands import is_name
 from mishkah.core.errors import BadMessage, Refused, UnknownModule
-from mishkah.core.frames import POLICY_VIOLATION, UNKNOWN_STORE
+from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
 from mishkah.feed import Outbox
+from mishkah.gate import Gate, OpenGate
 from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
+from mishkah.identity.gate import ClosedGate, Roles
+from mishkah.identity.hasher import Hasher
+from mishkah.identity.identity import Identity
+from mishkah.identity.tables import IDENTITY
+from mishkah.identity.throttle import Throttle
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
 from mishkah.limits import Limits
-from mishkah.pace import Pace
+from mishkah.rates import Rates
 from mishkah.requests import Request
+from mishkah.rights import Rights
+from mishkah.roles import ACCESS
 from mishkah.session import FAREWELL, Session
 from mishkah.site.assembly import make_site
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
@@ -56,8 +64,10 @@ class House:
         clock: Clock,
         guests: Guests,
         limits: Limits,
+        hasher: Hasher | None,
     ) -> None:
         self.catalog = catalog
+        self.origins = guests.origins
         self.keepers: dict[StoreId, Keeper] = {}
         self.stopping = trio.Event()
         self.tally = Tally()
@@ -69,7 +79,13 @@ class House:
         self._clock = clock
         self._limits = limits
         self._turns = Turns()
-        self._door = Door(self._answer, make_site(self), guests, limits)
+        self.rates = Rates(limits, self.tally.limited)
+        self.identity = None if hasher is None else self._identity(hasher)
+        self.gate: Gate = OpenGate()
+        if self.identity is not None:
+            self.gate = ClosedGate(self.identity, self._roles, clock)
+            sessions.start_soon(self._guard, self.identity, self.gate)
+        self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
         """Open the stores of all listed branches, side by side, and wait until each is settled."""
@@ -99,15 +115,15 @@ class House:
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
         refused = self.tally.refused
-        outbox = Outbox(self._limits.outbox, self._limits.subscriptions, refused)
+        outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
         try:
             talk = self._talk(outbox, upgrade)
         except Refused as refusal:
             refused[refusal.code] += 1
             await _say_goodbye(ws, guard, refusal)
         else:
-            pace = None if guard.address is None else Pace(self._limits.rate)
-            session = Session(ws, guard.send_frames, talk, pace, self._turns)
+            pacing = self.rates.socket(guard.address)
+            session = Session(ws, guard.send_frames, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
             try:
@@ -115,30 +131,61 @@ class House:
             finally:
                 self.outboxes.discard(outbox)
 
+    def _identity(self, hasher: Hasher) -> Identity:
+        inbox = self.inbox(IDENTITY)
+        throttle = Throttle(self._limits, self.tally.limited)
+        return Identity(self.keepers[IDENTITY], inbox, hasher, throttle)
+
+    async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
+        """Keep up what the gate stands on, until the house is stopped."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gate.follow, self.catalog.data / ACCESS)
+            nursery.start_soon(identity.run)
+            await self.stopping.wait()
+            nursery.cancel_scope.cancel()
+
+    def _roles(self) -> Roles:
+        access, roles = self.catalog.read_roles()
+        return {**roles}, access.public if access else ()
+
+    def rights(self) -> Rights:
+        """Return the rights of a client who has shown nothing yet."""
+        return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
+
     def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
+        rights = self.rights()
+        if upgrade.token is not None or not upgrade.v1:
+            rights.show(upgrade.token)
         if upgrade.v1:
-            return TalkV1(outbox, self._clock, self._limits, self.enter)
-        room = self.enter(upgrade.parameter("branch"), upgrade.parameter("module"))
+            return TalkV1(outbox, self._clock, self._limits, rights, self.enter)
+        room = self.enter(rights, upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
         asked = _subscription(upgrade)
-        return SeedTalk(outbox, self._clock, self._limits, client, room, asked)
+        return SeedTalk(outbox, self._clock, self._limits, client, rights, room, asked)
 
-    def enter(self, branch: str | None, module: str | None, *, make: bool = True) -> Room:
+    def enter(
+        self, rights: Rights, branch: str | None, module: str | None, *, make: bool = True
+    ) -> Room:
         """Return the store that a client means, opened, and the way into it.
 
-        A branch that is new, which a pattern allows, is there only for who may *make* it. Raises
-        UnknownModule.
+        A branch that is new, which a pattern allows, is there only for who may *make* it. One where
+        a client may do nothing is not there for it. Raises UnknownModule.
         """
-        store = self.catalog.resolve(branch, module)
-        if store is None or not self._may_open(store, make=make):
+        store = self._named(branch, module)
+        if store is None or not rights.may_enter(store) or not self._may_open(store, make=make):
             raise UnknownModule
         try:
             return store, self.inbox(store)
         except BadFile as bad:
             log.error("a store can't be opened: %s", bad)
             raise UnknownModule from bad
+
+    def _named(self, branch: str | None, module: str | None) -> StoreId | None:
+        if self.identity is not None and branch and module:
+            return self.catalog.kept(branch, module)
+        return self.catalog.resolve(branch, module)
 
     def _may_open(self, store: StoreId, *, make: bool) -> bool:
         """Keep patterns from making more branches than the installation allows."""
@@ -193,9 +240,16 @@ def _subscription(upgrade: Upgrade) -> Subscribe:
 
 async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:
     await guard.send_frames([wire.error(refusal)])
-    code = UNKNOWN_STORE if isinstance(refusal, UnknownModule) else POLICY_VIOLATION
     with trio.move_on_after(FAREWELL):
-        await ws.aclose(code, refusal.code)
+        await ws.aclose(_CLOSES.get(refusal.code, POLICY_VIOLATION), refusal.code)
+
+
+_CLOSES = {
+    "UNKNOWN_MODULE": UNKNOWN_STORE,
+    "AUTH_REQUIRED": UNAUTHORISED,
+    "AUTH_EXPIRED": UNAUTHORISED,
+}
+"""Code of a refusal → of the close frame, where it is not that of a bad request."""
 
 
 @asynccontextmanager
@@ -206,8 +260,11 @@ async def open_house(
     clock: Clock = wall_clock,
     guests: Guests | None = None,
     limits: Limits | None = None,
+    hasher: Hasher | None = None,
 ) -> AsyncIterator[House]:
     """Keep a house open for the block; then let sessions and stores finish what they have.
+
+    With a *hasher*, for passwords, there is access control; without one everybody may do all.
 
     No store is open yet: `House.open_listed` opens those that are listed, clients the others.
     """
@@ -221,6 +278,7 @@ async def open_house(
                 clock,
                 guests or Guests(),
                 limits or Limits(),
+                hasher,
             )
             sessions.start_soon(house.pulse)
             try:

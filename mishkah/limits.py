@@ -10,6 +10,8 @@ from mishkah.feed import LIMIT
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0.1, le=86_400)]
 _Count = Annotated[int, msgspec.Meta(ge=1, le=10**6)]
+_Rate = Annotated[float, msgspec.Meta(ge=0.1, le=10**6)]
+_Failures = Annotated[int, msgspec.Meta(ge=2, le=1000)]
 _Bytes = Annotated[int, msgspec.Meta(ge=1024, le=2**30)]
 
 
@@ -18,8 +20,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     *handshake* is the time for the head of a request, and for HELLO after a WebSocket's; the next
     request may come *keep_alive* later. *body* and *body_seconds* are for what a request brings,
-    *message* and *fragments* for WebSockets. *rate* (messages a second)
-    and *connections* (of one address) do not count on loopback, unless *loopback* says so.
+    *message* and *fragments* for WebSockets. *rate* (messages of a
+    socket a second), *address_rate* and *user_rate* (messages and requests of all that share an
+    address, or are one person's) and *connections* (of one address) do not count on loopback,
+    unless *loopback* says so. *logins* may fail from one address in a quarter of an hour, half of
+    them for one name, and *user_logins* for one name from all addresses.
     """
 
     handshake: _Seconds = 10.0
@@ -33,8 +38,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     outbox: _Bytes = LIMIT
     stall: _Seconds = 30.0
     idle: _Seconds = 30.0
-    rate: Annotated[float, msgspec.Meta(ge=0.1, le=10**6)] = 200.0
+    rate: _Rate = 200.0
+    address_rate: _Rate = 1000.0
+    user_rate: _Rate = 400.0
     connections: _Count = 200
+    logins: _Failures = 20
+    user_logins: _Failures = 100
     loopback: bool = False
 
 

@@ -7,7 +7,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from mishkah.core.frames import GOING_AWAY, NORMAL, TRY_AGAIN_LATER
 from mishkah.feed import Outbox, Stalled
-from mishkah.pace import Pace
+from mishkah.rates import Pacing
 from mishkah.talk import Talk
 from mishkah.turns import Turns
 
@@ -20,18 +20,18 @@ Send = Callable[[Iterable[bytes]], Awaitable[None]]
 
 
 class Session:
-    """A socket and its *talk*, whose outbox it empties with *send*; *pace* slows it down.
+    """A socket and its *talk*, whose outbox it empties with *send*; *pacing* slows it down.
 
     What takes long to put together is put together in its *turns*.
     """
 
     def __init__(
-        self, ws: WebSocketConnection, send: Send, talk: Talk, pace: Pace | None, turns: Turns
+        self, ws: WebSocketConnection, send: Send, talk: Talk, pacing: Pacing, turns: Turns
     ) -> None:
         self._ws = ws
         self._send = send
         self._talk = talk
-        self._pace = pace
+        self._pacing = pacing
         self._turns = turns
         self._outbox: Outbox = talk.outbox
         self._reading = trio.CancelScope()
@@ -42,6 +42,7 @@ class Session:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._leave_when, stopping)
+                nursery.start_soon(self._talk.follow)
                 await self._write()
                 nursery.cancel_scope.cancel()
         finally:
@@ -64,8 +65,8 @@ class Session:
     async def _receive(self) -> str | bytes:
         """Return the next message, when so little waits for this client that it may be read."""
         await self._outbox.room()
-        if self._pace is not None:
-            await self._pace.turn()
+        self._pacing.owner = self._talk.rights.who.owner
+        await self._pacing.turn()
         message: str | bytes = await self._ws.get_message()
         return message
 
@@ -76,6 +77,7 @@ class Session:
                 for listener in mail.behind:
                     await self._talk.catch_up(listener, slow=mail.slow)
         except Stalled:
+            self._outbox.limited["stall"] += 1
             self._outbox.close(TRY_AGAIN_LATER, "this client reads nothing")
             self._outbox.hang_up()
         except (trio.BrokenResourceError, trio.ClosedResourceError):

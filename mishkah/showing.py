@@ -136,6 +136,7 @@ class Showing:
                 listener.outbox.forget(other)
         most = listener.outbox.subscriptions
         if sum(other.view is not None for other in listener.outbox.listeners) >= most:
+            listener.outbox.limited["subscriptions"] += 1
             raise TooLarge(too_many(most))
         listener.view = view
 

@@ -11,6 +11,8 @@ from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import MAX_OPS, decode, is_name, salvage_ref
 from mishkah.core.errors import (
+    AuthExpired,
+    AuthRequired,
     BadMessage,
     Forbidden,
     Refused,
@@ -20,21 +22,26 @@ from mishkah.core.errors import (
     UnsupportedVersion,
     too_many,
 )
-from mishkah.core.frames import POLICY_VIOLATION
+from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
 from mishkah.feed import Listener, Outbox
+from mishkah.following import follow, reseat
 from mishkah.limits import Limits
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
+from mishkah.rights import Rights
 
 RETRY_MS = 1000
 """When clients may come back after the server has stopped."""
 
 Inbox = trio.MemorySendChannel[Request]
 Room = tuple[StoreId, Inbox]
-Open = Callable[[str | None, str | None], Room]
-"""(branch, module) → the store and the way into it, opened if it is not. Raises UnknownModule."""
+Open = Callable[[Rights, str | None, str | None], Room]
+"""(who asks, branch, module) → the store and the way into it, opened if it is not.
+
+Raises UnknownModule.
+"""
 Receive = Callable[[], Awaitable[str | bytes]]
 
 
@@ -44,8 +51,11 @@ class Talk(ABC):
     goodbye: ClassVar[bytes] = b""
     """What is said before a stopping server closes."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, client: str | None) -> None:
+    def __init__(
+        self, outbox: Outbox, clock: Clock, limits: Limits, client: str | None, rights: Rights
+    ) -> None:
         self.outbox = outbox
+        self.rights = rights
         self.limits = limits
         self._clock = clock
         self.client = client
@@ -68,6 +78,10 @@ class Talk(ABC):
             listener.asking = True
             await self.inboxes[listener.store].send(Missed(self.outbox, listener, slow))
 
+    async def follow(self) -> None:
+        """Keep what the client is shown to what it may see, until cancelled."""
+        await follow(self.rights, self.outbox, self.inboxes.__getitem__)
+
     async def leave(self) -> None:
         """Wait until every store has answered all that was asked."""
         for inbox in self.inboxes.values():
@@ -86,17 +100,20 @@ class Talk(ABC):
         store, inbox = room
         if store not in self.inboxes:
             if len(self.inboxes) >= self.limits.subscriptions:
+                self.outbox.limited["subscriptions"] += 1
                 raise TooLarge(too_many(self.limits.subscriptions))
             self.inboxes[store] = inbox.clone()
         return store, self.inboxes[store]
 
-    async def _do(self, inbox: Inbox, command: Message, size: int) -> None:
-        """Send what *inbox*'s store is to answer, in its turn."""
+    async def _do(self, room: Room, command: Message, size: int) -> None:
+        """Send what the store of *room* is to answer, in its turn."""
         outbox = self.outbox
+        store, inbox = room
         match command:
             case Query():
+                grant = self.rights.grant(store)
                 outbox.ask(size)
-                await inbox.send(Look(outbox, command, size))
+                await inbox.send(Look(outbox, command, size, grant))
             case Call():
                 await inbox.send(Told(outbox, UnknownAction(), command.ref))
             case Ping():
@@ -104,12 +121,14 @@ class Talk(ABC):
             case Hello() | Subscribe() | Unsubscribe():
                 raise BadMessage(_NOT_HERE)
             case _:
+                grant = self.rights.grant(store)
                 ask = Ask(
                     outbox=outbox,
                     command=command,
                     size=size,
                     number=outbox.ask(size),
                     client=self.client,
+                    grant=grant,
                 )
                 await inbox.send(ask)
 
@@ -126,25 +145,28 @@ class SeedTalk(Talk):
         clock: Clock,
         limits: Limits,
         client: str | None,
+        rights: Rights,
         room: Room,
         asked: Subscribe,
     ) -> None:
-        super().__init__(outbox, clock, limits, client)
+        super().__init__(outbox, clock, limits, client, rights)
         self._store, self._inbox = self._enter(room)
         self._asked = asked
 
     async def begin(self, receive: Receive) -> None:
         listener = Listener(self.outbox, self._store, seed=True)
-        await self._inbox.send(Join(self.outbox, listener, self._asked))
+        grant = self.rights.grant(self._store)
+        await self._inbox.send(Join(self.outbox, listener, self._asked, grant))
 
     async def hear(self, message: str | bytes) -> None:
         try:
+            self.rights.check()
             command = decode(message, self.limits.depth)
             if command.branch not in (None, self._store.branch):
                 raise Forbidden
             if command.module not in (None, self._store.module):
                 raise Forbidden
-            await self._do(self._inbox, command, len(message))
+            await self._do((self._store, self._inbox), command, len(message))
         except Refused as refusal:
             await self._inbox.send(Told(self.outbox, refusal, salvage_ref(message)))
 
@@ -154,8 +176,10 @@ class TalkV1(Talk):
 
     goodbye = wire.goaway(RETRY_MS)
 
-    def __init__(self, outbox: Outbox, clock: Clock, limits: Limits, open_room: Open) -> None:
-        super().__init__(outbox, clock, limits, None)
+    def __init__(
+        self, outbox: Outbox, clock: Clock, limits: Limits, rights: Rights, open_room: Open
+    ) -> None:
+        super().__init__(outbox, clock, limits, None, rights)
         outbox.several = True
         self._open = open_room
 
@@ -164,6 +188,7 @@ class TalkV1(Talk):
             while self.outbox.open and not await self._is_greeted(await receive()):
                 pass
         if waiting.cancelled_caught:
+            self.outbox.limited["handshake"] += 1
             self.outbox.close(POLICY_VIOLATION, "no HELLO")
 
     async def _is_greeted(self, message: str | bytes) -> bool:
@@ -171,43 +196,62 @@ class TalkV1(Talk):
             hello = decode(message, self.limits.depth)
             if not isinstance(hello, Hello):
                 raise BadMessage(_HELLO_FIRST)
-            if hello.v != 1:
-                raise UnsupportedVersion
             if hello.client is not None and not is_name(hello.client):
                 raise BadMessage(BAD_CLIENT)
+            self._greet(hello)
         except Refused as refusal:
             self._refuse(refusal, message)
             return False
         self.client = hello.client
-        self.outbox.arabic = hello.lang.startswith("ar")
+        return True
+
+    def _greet(self, hello: Hello) -> None:
+        """Be who *hello* says, and answer it; without a token, who the handshake has shown."""
+        if hello.v != 1:
+            raise UnsupportedVersion
+        if hello.token is not None or not self.rights.shown:
+            self.rights.show(hello.token)
+        if hello.lang:
+            self.outbox.arabic = hello.lang.startswith("ar")
         limits = {
             "ops": MAX_OPS,
             "subscriptions": self.limits.subscriptions,
             "message": self.limits.message,
         }
-        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits))
-        return True
+        user = self.rights.who.user
+        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits, user))
 
     async def hear(self, message: str | bytes) -> None:
         try:
             command = decode(message, self.limits.depth)
             if isinstance(command, Ping):
                 self.outbox.answer(wire.pong(self._now()))
+            elif isinstance(command, Hello):
+                await self._hello_again(command)
             elif not isinstance(command, Unsubscribe) or self._uses(command):
+                self.rights.check()
                 store, inbox = self._room(command)
                 await self._ask(store, inbox, command, len(message))
         except Refused as refusal:
             self._refuse(refusal, message)
 
+    async def _hello_again(self, hello: Hello) -> None:
+        """Take another token for the one that was shown, and cut nothing."""
+        if hello.client not in (None, self.client):
+            raise BadMessage(_ANOTHER_CLIENT)
+        self._greet(hello)
+        await reseat(self.rights, self.outbox, self.inboxes.__getitem__)
+
     async def _ask(self, store: StoreId, inbox: Inbox, command: Message, size: int) -> None:
         match command:
             case Subscribe():
+                grant = self.rights.grant(store)
                 listener = Listener(self.outbox, store, seed=False)
-                await inbox.send(Join(self.outbox, listener, command))
+                await inbox.send(Join(self.outbox, listener, command, grant))
             case Unsubscribe():
                 await inbox.send(Part(self.outbox, store, command.view))
             case _:
-                await self._do(inbox, command, size)
+                await self._do((store, inbox), command, size)
 
     def _uses(self, command: Message) -> bool:
         """Tell whether this socket has a store that *command* may mean."""
@@ -223,10 +267,12 @@ class TalkV1(Talk):
                 return next(iter(self.inboxes.items()))
             if not isinstance(command, Subscribe):
                 raise BadMessage(_WHICH_STORE)
-        return self._enter(self._open(command.branch, command.module))
+        return self._enter(self._open(self.rights, command.branch, command.module))
 
     def _refuse(self, refusal: Refused, message: str | bytes) -> None:
         self.outbox.refuse(refusal, salvage_ref(message))
+        if isinstance(refusal, AuthRequired | AuthExpired):
+            self.outbox.close(UNAUTHORISED, refusal.code)
 
 
 BAD_CLIENT = Text(
@@ -238,6 +284,9 @@ _NOT_HERE = Text(
     "هذه الرسالة تخص البروتوكول mishkah.v1، وأولها HELLO",
 )
 _HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO")
+_ANOTHER_CLIENT = Text(
+    "This socket belongs to another client", "هذا الاتصال يخص جهازًا آخر باسم client"
+)
 _WHICH_STORE = Text(
     "Name the branch and the module: this socket has not one store only",
     "حدد branch و module: هذا الاتصال لا يخص مخزنًا واحدًا",

@@ -44,6 +44,8 @@ class Tally:
         self.sessions = 0
         self.refused: Counter[str] = Counter()
         """Refusals by code."""
+        self.limited: Counter[str] = Counter()
+        """How often a limit had to act, by its name in `Limits`."""
         self.lag = Histogram(SECONDS)
         """Seconds that the event loop woke up late."""
         self.answered: Counter[tuple[str, str, int]] = Counter()

@@ -17,15 +17,22 @@ import trio.testing
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_client_stream
 
 from mishkah.catalog import Catalog
+from mishkah.core.access import Role, grant_of
 from mishkah.core.commit import Commit
+from mishkah.core.errors import AuthExpired, AuthRequired
+from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
+from mishkah.core.reach import ANY, Scope
 from mishkah.core.schema import Schema
+from mishkah.core.shapes import fit
+from mishkah.gate import Gate
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import SUBPROTOCOL
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
+from mishkah.who import NOBODY, Who
 
 NOON = datetime(2025, 10, 29, 12, 0, tzinfo=UTC)
 
@@ -104,6 +111,97 @@ class _Faulty:
             raise doubt
 
 
+ALL = {"do": ["read", "insert", "update", "delete", "call"]}
+"""The rule of who may do all."""
+
+
+class FakeGate:
+    """A gate that a test opens and shuts: who comes by which token, and what each role may do.
+
+    What changes, changes for open sessions at once. The clock stands still but for `pass_time`.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.changed = trio.lowlevel.ParkingLot()
+        self._roles: dict[str, Role] = {}
+        self._in: dict[str | None, Who] = {}
+        self._sessions = 0
+        self._time = 0.0
+
+    def role(self, name: str, *rules: Mapping[str, Any]) -> None:
+        """Let the role *name* do from now on what *rules* say, as those of ``access.json``."""
+        self._roles[name] = fit({"rules": list(rules)}, Role)
+        self._change()
+
+    def let_in(
+        self,
+        token: str | None,
+        role: str,
+        *,
+        user: str | None = None,
+        branches: Sequence[str] = (ANY,),
+        modules: Sequence[str] = (ANY,),
+        seconds: float | None = None,
+    ) -> Who:
+        """Let in from now on, for *seconds*, who shows *token* (None: who shows none); return it.
+
+        *role* is what counts in these *branches* and *modules*. The names of writes belong to the
+        *user*, or to the token where it is nobody's.
+        """
+        self._sessions += 1
+        session = f"s{self._sessions}"
+        who = Who(
+            user=user,
+            session=session,
+            owner=f"user:{user}" if user else f"token:{session}",
+            scopes=(Scope(role, tuple(branches), tuple(modules)),),
+            expires=None if seconds is None else self._time + seconds,
+        )
+        self._in[token] = who
+        self._change()
+        return who
+
+    def turn_out(self, token: str | None) -> None:
+        """Let in nobody any more who shows *token*, and send away who did."""
+        del self._in[token]
+        self._change()
+
+    def pass_time(self, seconds: float) -> None:
+        self._time += seconds
+        self._change()
+
+    def now(self) -> float:
+        return self._time
+
+    def identify(self, token: str | None) -> Who:
+        if token not in self._in:
+            raise AuthRequired
+        return self._current(self._in[token])
+
+    def again(self, who: Who) -> Who:
+        if who is not NOBODY and who not in self._in.values():
+            raise AuthExpired
+        return self._current(who)
+
+    def may_enter(self, who: Who, store: StoreId) -> bool:
+        return who.role_in(store) is not None
+
+    def grant(self, who: Who, store: StoreId, schema: Schema) -> Grant:
+        role = who.role_in(store)
+        assert role is not None, "asked of who may not enter"
+        return grant_of(self._roles[role], store, schema, who.user)
+
+    def _current(self, who: Who) -> Who:
+        if who.expires is not None and who.expires <= self._time:
+            raise AuthExpired
+        return who
+
+    def _change(self) -> None:
+        self.version += 1
+        self.changed.unpark_all()
+
+
 class Client:
     """A WebSocket client of a `TestHouse`."""
 
@@ -163,21 +261,26 @@ class TestHouse:
         return self.connect()
 
     @asynccontextmanager
-    async def client(self, **query: str) -> AsyncIterator[Client]:
-        """Connect with these URL parameters."""
-        async with self._connected(f"/?{urlencode(query)}") as client:
+    async def client(self, token: str | None = None, **query: str) -> AsyncIterator[Client]:
+        """Connect with these URL parameters; *token* goes into the Authorization header."""
+        async with self._connected(f"/?{urlencode(query)}", token=token) as client:
             yield client
 
     @asynccontextmanager
-    async def v1(self, name: str | None = None) -> AsyncIterator[Client]:
+    async def v1(
+        self, name: str | None = None, *, token: str | None = None
+    ) -> AsyncIterator[Client]:
         """Connect with the subprotocol `mishkah.v1`, and say HELLO as the client *name*."""
         async with self._connected("/", SUBPROTOCOL) as client:
-            await client.send({"type": "HELLO", "v": 1, "client": name})
+            await client.send({"type": "HELLO", "v": 1, "client": name, "token": token})
             assert (await client.receive())["type"] == "WELCOME"
             yield client
 
     @asynccontextmanager
-    async def _connected(self, path: str, *subprotocols: str) -> AsyncIterator[Client]:
+    async def _connected(
+        self, path: str, *subprotocols: str, token: str | None = None
+    ) -> AsyncIterator[Client]:
+        bearer = [] if token is None else [(b"Authorization", f"Bearer {token}".encode())]
         async with trio.open_nursery() as nursery:
             ws = await wrap_client_stream(
                 nursery,
@@ -185,6 +288,7 @@ class TestHouse:
                 "localhost",
                 path,
                 subprotocols=subprotocols,
+                extra_headers=bearer,
                 max_message_size=2**28,  # a SNAPSHOT of a whole store is one message
             )
             try:
@@ -204,8 +308,11 @@ async def open_test_house(
     clock: Callable[[], datetime] | None = None,
     limits: Limits | None = None,
     guests: Guests | None = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[TestHouse]:
     """Open the installation in *data* in memory; its stores open when they are first used.
+
+    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`.
 
     Without *plugins* the module of `write_installation` is a package's too, for branches that
     patterns make.
@@ -220,6 +327,7 @@ async def open_test_house(
             clock=clock or ticking(),
             guests=guests,
             limits=limits,
+            gate=gate,
         ) as house,
     ):
         yield TestHouse(house, nursery)

@@ -4,6 +4,7 @@ Every sentence here is fixed: it may name the schema's own tables and fields, ne
 sent, so that nothing sent can be reflected, formatted or injected.
 """
 
+import math
 import re
 from typing import ClassVar
 
@@ -41,7 +42,7 @@ class Refused(Exception):
     """A command that is refused whole: nothing of it happened, and no number was used."""
 
     code: ClassVar[str] = "INTERNAL"
-    retry_ms: ClassVar[int] = 0
+    retry_ms: int = 0
     """After how long the same may be sent again; 0 where it would be refused again."""
     text: ClassVar[Text] = Text(
         "The server failed on this command; nothing was changed",
@@ -77,6 +78,18 @@ class Forbidden(Refused):
         "This connection belongs to another branch or module",
         "هذا الاتصال يخص فرعًا أو مودولًا آخر",
     )
+
+
+class AuthRequired(Refused):
+    """No token, or one that lets nobody in; why not is said to nobody."""
+
+    code = "AUTH_REQUIRED"
+    text = Text("Sign in first", "سجّل الدخول أولًا")
+
+
+class AuthExpired(Refused):
+    code = "AUTH_EXPIRED"
+    text = Text("This sign-in is over: sign in again", "انتهت مدة هذا الدخول، سجّل الدخول مرة أخرى")
 
 
 class UnknownModule(Refused):
@@ -148,6 +161,20 @@ class Busy(Refused):
         "The server has no time for this now; nothing was changed",
         "لا وقت لدى الخادم لهذا الآن، ولم يتغيّر شيء",
     )
+
+
+class RateLimited(Refused):
+    """Too much in too short a time; the same may be tried again after *seconds*."""
+
+    code = "RATE_LIMITED"
+    text = Text(
+        "This comes too fast: wait a little; nothing was changed",
+        "الطلبات متلاحقة أكثر من المسموح: انتظر قليلًا، ولم يتغيّر شيء",
+    )
+
+    def __init__(self, seconds: float, text: Text | None = None) -> None:
+        super().__init__(text)
+        self.retry_ms = math.ceil(seconds * 1000)
 
 
 class StorageFull(Refused):

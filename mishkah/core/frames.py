@@ -18,6 +18,7 @@ TOO_BIG = 1009
 INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
+UNAUTHORISED = 4401
 UNKNOWN_STORE = 4404
 
 
@@ -71,11 +72,12 @@ def close_frame(code: int, reason: str = "") -> bytes:
 
 
 class Violation(Exception):
-    """A client's frames break a bound: the connection ends with *code*."""
+    """A client's frames break a bound: the connection ends with *code*. *limit* is its setting."""
 
-    def __init__(self, code: int, reason: str) -> None:
+    def __init__(self, code: int, reason: str, limit: str = "") -> None:
         self.code = code
         self.reason = reason
+        self.limit = limit
         super().__init__(reason)
 
 
@@ -138,9 +140,11 @@ class Watch:
         self._message += size
         self._fragments += 1
         if self._message > self._max_message:
-            self.violation = Violation(TOO_BIG, f"a message has at most {self._max_message} bytes")
+            said = f"a message has at most {self._max_message} bytes"
+            self.violation = Violation(TOO_BIG, said, "message")
         elif self._fragments > self._max_fragments:
-            self.violation = Violation(POLICY_VIOLATION, "this message has too many fragments")
+            said = "this message has too many fragments"
+            self.violation = Violation(POLICY_VIOLATION, said, "fragments")
 
 
 def _header_size(header: bytearray) -> int:

@@ -121,6 +121,16 @@ class Grant:
         self.schema = msgspec.structs.replace(whole, tables=shown)
 
     @property
+    def known(self) -> Schema:
+        """The schema with all that may be read or given: what may be told of it."""
+        tables = {
+            name: one.table.narrowed(filter(one.sees, one.table.fields))
+            for name, one in self.tables.items()
+            if one.shown is not None or one.permits
+        }
+        return msgspec.structs.replace(self.whole, tables=tables)
+
+    @property
     def is_nothing(self) -> bool:
         """Whether nothing at all may be done here."""
         return all(one.shown is None and not one.permits for one in self.tables.values())

@@ -92,9 +92,7 @@ def _change(commit: Commit, shown: Shown) -> bytes:
 
 
 def _by(commit: Commit) -> bytes:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
-    known = {key: value for key, value in who.items() if value is not None}
-    return b',"by":%b' % quote(known) if known else b""
+    return b',"by":%b' % quote(commit.by) if commit.by else b""
 
 
 def ack(
@@ -159,9 +157,11 @@ def error(refusal: Refused, ref: str | int | None = None, *, arabic: bool = Fals
         shown.pop()
 
 
-def welcome(version: str, now: str, limits: Mapping[str, int]) -> bytes:
+def welcome(version: str, now: str, limits: Mapping[str, int], user: str | None) -> bytes:
     """Return the answer to HELLO."""
     said = {"v": 1, "server": "mishkah", "version": version, "now": now, "limits": limits}
+    if user is not None:
+        said["user"] = user
     return frame(b'{"type":"WELCOME",%b' % quote(said)[1:])
 
 

@@ -4,6 +4,7 @@ h11 reads and writes the protocol (RFC 9112); this adds what a server owes: time
 orderly end, and the way out for an upgrade, on whichever request of the connection it comes.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import h11
@@ -28,12 +29,20 @@ class Handover(msgspec.Struct, frozen=True):
 class Connection:
     """The requests of *stream*, one after the other; *respond* answers each.
 
+    What *limits* end is counted in *limited*, by the limit's name.
     After `retire`, the response that is under way is the last one.
     """
 
-    def __init__(self, stream: trio.abc.Stream, limits: Limits, respond: "Respond") -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        limits: Limits,
+        limited: Counter[str],
+        respond: "Respond",
+    ) -> None:
         self._stream = stream
         self._limits = limits
+        self._limited = limited
         self._respond = respond
         self._received = bytearray()  # what h11 has not been given
         self._h11 = _fresh()
@@ -52,10 +61,12 @@ class Connection:
 
         Raises `Turned` for a request that can't be read, and what the stream raises.
         """
-        patience = self._limits.handshake
+        patience, first = self._limits.handshake, True
         while not self._retired:
             head = await self._next(patience)
             if head is None:
+                if (first or self._received) and self._is_late():
+                    self._limited["handshake"] += 1
                 return None
             if head.upgrades:
                 return Handover(head, bytes(self._received))
@@ -64,8 +75,12 @@ class Connection:
                 return None
             self._received[:0] = self._h11.trailing_data[0]
             self._h11 = _fresh()
-            patience = self._limits.keep_alive
+            patience, first = self._limits.keep_alive, False
         return None
+
+    def _is_late(self) -> bool:
+        """Tell whether a head did not come in time, where nobody else ended the wait for it."""
+        return self._waiting.cancelled_caught and not self._retired
 
     async def _next(self, patience: float) -> Head | None:
         """Return the next request, None where there is no whole one in time. Raises `Turned`."""
@@ -132,6 +147,7 @@ class Connection:
         return bytes(event.data)
 
     def _too_large(self) -> Turned:
+        self._limited["body"] += 1
         return Turned(413, f"A body has at most {self._limits.body} bytes.")
 
     async def _part_of_body(self, deadline: float) -> object:
@@ -142,6 +158,7 @@ class Connection:
                     raise trio.BrokenResourceError("the client left in the middle of its request")
                 self._h11.receive_data(bytes(data))
             return event
+        self._limited["body_seconds"] += 1
         raise Turned(408, "The body did not come in time.")
 
     async def _skim(self) -> bool:
@@ -175,6 +192,7 @@ class Connection:
             with trio.move_on_after(self._limits.stall) as sending:
                 await self._stream.send_all(data[at : at + CHUNK])
             if sending.cancelled_caught:
+                self._limited["stall"] += 1
                 raise trio.BrokenResourceError("the client reads nothing")
 
     async def turn_away(self, turned: Turned) -> None:

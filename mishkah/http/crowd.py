@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address
 
 import trio
 
@@ -27,16 +28,26 @@ def peer_of(stream: trio.abc.Stream) -> str:
 def counted(address: str, *, loopback: bool) -> str | None:
     """Return *address* as limits count it: None, which nothing limits, is this machine itself.
 
-    With *loopback* that counts too.
+    With *loopback* that counts too. Of IPv6 the network counts, the first 64 bits, since whoever
+    has one of its addresses has them all (RFC 4291, 2.5.4).
     """
-    return address if loopback or not is_loopback(address) else None
+    if not loopback and is_loopback(address):
+        return None
+    try:
+        known = IPv6Address(address)
+    except ValueError:
+        return address
+    if known.ipv4_mapped is not None:
+        return counted(str(known.ipv4_mapped), loopback=loopback)
+    return str(IPv6Address(int(known) >> 64 << 64))
 
 
 class Crowd:
-    """The connections of each address; *most* at a time."""
+    """The connections of each address; *most* at a time. *limited* counts those turned away."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, limited: Counter[str]) -> None:
         self._most = most
+        self._limited = limited
         self._inside: Counter[str] = Counter()
 
     @contextmanager
@@ -46,6 +57,7 @@ class Crowd:
             yield
             return
         if self._inside[address] >= self._most:
+            self._limited["connections"] += 1
             raise Turned(429, "This address has too many connections.", [("Retry-After", "30")])
         self._inside[address] += 1
         try:

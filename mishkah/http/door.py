@@ -1,11 +1,13 @@
 """One connection, from its first byte to its last; nothing that happens in it escapes it."""
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
+from mishkah.core.errors import RateLimited
 from mishkah.core.frames import Watch
 from mishkah.http.connection import Connection, Handover
 from mishkah.http.crowd import Crowd, counted, peer_of
@@ -16,6 +18,7 @@ from mishkah.http.handshake import SUBPROTOCOL, Upgrade, read_upgrade
 from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
+from mishkah.rates import Rates
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +30,22 @@ Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
 class Door:
     """Lets clients in, one connection at a time each.
 
-    *answer* serves those that open a WebSocket, *app* the requests of the others.
+    *answer* serves those that open a WebSocket, *app* the requests of the others. *rates* limits
+    how many come to open one.
     """
 
-    def __init__(self, answer: Answer, app: Application, guests: Guests, limits: Limits) -> None:
+    def __init__(
+        self, answer: Answer, app: Application, guests: Guests, limits: Limits, rates: Rates
+    ) -> None:
         self._answer = answer
         self._app = app
         self._guests = guests
         self._limits = limits
         self._knocking: set[Connection] = set()
         self._inside: set[Guard] = set()
-        self._crowd = Crowd(limits.connections)
+        self._rates = rates
+        self._limited = rates.limited
+        self._crowd = Crowd(limits.connections, self._limited)
         self._pulse = trio.CancelScope()
         self._closed = False
 
@@ -89,16 +97,17 @@ class Door:
         async def answer(head: Head, connection: Connection) -> None:
             await respond(self._app, head, connection, caller(head))
 
-        connection = Connection(stream, self._limits, answer)
+        connection = Connection(stream, self._limits, self._limited, answer)
         try:
-            with self._crowd.counted(None if guests.trusts(address) else self._limited(address)):
+            with self._crowd.counted(None if guests.trusts(address) else self._limited_as(address)):
                 handover = await self._talk(stream, connection)
                 if handover is None or self._closed:
                     await connection.part()
                     return
                 who = caller(handover.head)
-                behind = None if who.address == address else self._limited(who.address)
+                behind = None if who.address == address else self._limited_as(who.address)
                 with self._crowd.counted(behind):
+                    self._admit(who)
                     await self._open(stream, handover, who, nursery)
         except Turned as turned:
             await connection.turn_away(turned)
@@ -113,22 +122,31 @@ class Door:
                 with trio.move_on_after(self._limits.handshake) as shaking:
                     await stream.do_handshake()
                 if shaking.cancelled_caught:
+                    self._limited["handshake"] += 1
                     raise trio.BrokenResourceError("no TLS handshake in time")
             return await connection.run()
         finally:
             self._knocking.discard(connection)
 
-    def _limited(self, address: str) -> str | None:
+    def _limited_as(self, address: str) -> str | None:
         return counted(address, loopback=self._limits.loopback)
+
+    def _admit(self, caller: Caller) -> None:
+        """Count an upgrade as a request. Raises `Turned` where its address has sent too many."""
+        try:
+            self._rates.admit(self._limited_as(caller.address))
+        except RateLimited as limited:
+            later = [("Retry-After", str(math.ceil(limited.retry_ms / 1000)))]
+            raise Turned(429, "This address sends too many requests.", later) from None
 
     async def _open(
         self, stream: trio.abc.Stream, handover: Handover, caller: Caller, nursery: trio.Nursery
     ) -> None:
         """Let a WebSocket in and serve it. Raises `Turned`."""
         head, limits = handover.head, self._limits
-        upgrade = read_upgrade(head)
+        upgrade = read_upgrade(head, self._guests.origins)
         watch = Watch(limits.message, limits.fragments)
-        address = self._limited(caller.address)
+        address = self._limited_as(caller.address)
         guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)
         with trio.move_on_after(limits.handshake) as shaking:
             request = await wrap_server_stream(
@@ -136,6 +154,7 @@ class Door:
             )
             ws = await request.accept(subprotocol=SUBPROTOCOL if upgrade.v1 else None)
         if shaking.cancelled_caught:
+            self._limited["handshake"] += 1
             return
         guard.why_closed = lambda: ws.closed.code if ws.closed else None
         self._inside.add(guard)
@@ -144,3 +163,5 @@ class Door:
             await guard.aclose()
         finally:
             self._inside.discard(guard)
+            if watch.violation is not None and watch.violation.limit:
+                self._limited[watch.violation.limit] += 1

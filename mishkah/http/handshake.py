@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from mishkah.http.credentials import token_of
 from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 
@@ -18,11 +19,13 @@ SUBPROTOCOL = "mishkah.v1"
 class Upgrade(msgspec.Struct, frozen=True):
     """An opening handshake that is let in; `query` is the target's, decoded, in order.
 
-    *v1* is true where the client offers the subprotocol `mishkah.v1`.
+    *v1* is true where the client offers the subprotocol `mishkah.v1`. *token* is what it shows of
+    itself, if anything.
     """
 
     query: tuple[tuple[str, str], ...]
     v1: bool = False
+    token: str | None = None
 
     def parameter(self, name: str) -> str | None:
         """Return the one value of *name*, None without it, and "" where it is given twice."""
@@ -30,14 +33,18 @@ class Upgrade(msgspec.Struct, frozen=True):
         return "" if len(values) > 1 else next(iter(values), None)
 
 
-def read_upgrade(head: Head) -> Upgrade:
-    """Return the handshake that *head* is, or raise `Turned`."""
+def read_upgrade(head: Head, origins: frozenset[str] = frozenset()) -> Upgrade:
+    """Return the handshake that *head* is, or raise `Turned`.
+
+    Cookies count on pages of this server and of *origins*.
+    """
     if not all(value.isascii() for _, value in head.raw):
         raise Turned(400, "A header has a byte that is not ASCII.")
     _check_upgrade(head)
     offered = head.headers.get("sec-websocket-protocol", "").split(",")
     v1 = SUBPROTOCOL in (name.strip() for name in offered)
-    return Upgrade(tuple(_query(head.target)), v1)
+    token = token_of(head.method, head.headers, origins)
+    return Upgrade(tuple(_query(head.target)), v1, token)
 
 
 def _check_upgrade(head: Head) -> None:

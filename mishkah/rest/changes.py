@@ -7,15 +7,18 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mishkah.core.commit import Change, Commit
+from mishkah.asking import Error, answer_of, send
+from mishkah.core.commit import Commit
 from mishkah.core.errors import Text
 from mishkah.core.frames import GOING_AWAY, payloads
 from mishkah.core.messages import Subscribe
-from mishkah.core.schema import Schema
+from mishkah.core.views import Shown, View, read_view
+from mishkah.core.wire import seen_as
 from mishkah.feed import Listener, Mail, Outbox
+from mishkah.following import follow
 from mishkah.requests import Join, Missed
-from mishkah.rest.asking import Desk, Place, answer_of, send
-from mishkah.rest.problems import Error, Problem
+from mishkah.rest.asking import Desk, Place
+from mishkah.rest.problems import Problem
 from mishkah.rest.reading import as_json
 from mishkah.rest.requests import (
     Parameters,
@@ -53,38 +56,39 @@ async def _page(place: Place, given: Parameters) -> Response:
     if not 0 < limit <= MAX_COMMITS:
         raise unfit("limit", "query", _BAD_LIMIT)
     head = await place.reader.head()
-    if since > head or given.get("epoch", place.reader.epoch) != place.reader.epoch:
+    view = read_view(place.grant, None, None)
+    epoch = seen_as(place.reader.epoch, view.lens)
+    if since > head or given.get("epoch", epoch) != epoch:
         raise unfit("since", "epoch", _OTHER_HISTORY)
     commits = await place.reader.commits(since, min(since + limit, head))
     upto = commits[-1].seq if commits else head
-    schema = place.keeper.recipe.rules.schema
     return as_json(
         {
-            "epoch": place.reader.epoch,
+            "epoch": epoch,
             "seq": head,
-            "commits": [_shown(commit, schema) for commit in commits],
+            "commits": [_shown(commit, view) for commit in commits],
             "next": upto if upto < head else None,
         }
     )
 
 
-def _shown(commit: Commit, schema: Schema) -> dict[str, Any]:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
+def _shown(commit: Commit, view: View) -> dict[str, Any]:
     return {
         "seq": commit.seq,
         "timestamp": commit.at,
-        "by": {key: value for key, value in who.items() if value is not None},
-        "changes": [_change(c, schema) for c in commit.changes if c.table in schema.tables],
+        "by": commit.by,
+        "changes": [_change(shown) for shown in view.shows(commit.changes)],
     }
 
 
-def _change(change: Change, schema: Schema) -> dict[str, Any]:
-    return {
-        "table": change.table,
-        "operation": change.operation,
-        "id": change.id,
-        "changes": msgspec.Raw(change.changes(schema.tables[change.table])),
+def _change(shown: Shown) -> dict[str, Any]:
+    said = {
+        "table": shown.change.table,
+        "operation": shown.operation,
+        "id": shown.change.id,
+        "changes": msgspec.Raw(shown.body),
     }
+    return {**said, "reason": "left"} if shown.left else said
 
 
 async def _stream(desk: Desk, place: Place, request: Request, given: Parameters) -> Response:
@@ -98,11 +102,14 @@ async def _stream(desk: Desk, place: Place, request: Request, given: Parameters)
         tables=list_parameter(given, "tables"),
         where=json_parameter(given, "where"),
         since=since,
-        epoch=place.reader.epoch if epoch is None else epoch,
+        epoch=epoch,
     )
+    if epoch is None:
+        lens = read_view(place.grant, asked.tables, asked.where).lens
+        asked = msgspec.structs.replace(asked, epoch=seen_as(place.reader.epoch, lens))
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=False)
-    await send(place.inbox, Join(outbox, listener, asked))
+    await send(place.inbox, Join(outbox, listener, asked, place.grant))
     first = await answer_of(outbox)
     if listener.view is None:
         raise_error(b"".join(first.pieces))
@@ -126,6 +133,7 @@ async def _tell(desk: Desk, place: Place, outbox: Outbox, first: Mail, put: Put)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(close_when_stopping)
+        nursery.start_soon(follow, place.rights, outbox, lambda store: place.inbox)
         try:
             await put(b"retry: 1000\n\n")
             mail: Mail | None = first

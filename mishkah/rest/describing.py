@@ -1,6 +1,7 @@
 """Where the API tells of itself: OpenAPI as JSON, and a page for people that needs no network."""
 
 import msgspec
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +13,7 @@ from mishkah.rest.openapi import describe_api
 from mishkah.rest.page import STYLE, write_index, write_page
 from mishkah.rest.requests import Parameters
 from mishkah.site.landing import language_of
+from mishkah.site.visitors import rights_of
 
 _json = msgspec.json.Encoder(decimal_format="number")
 
@@ -20,7 +22,7 @@ async def openapi(desk: Desk, request: Request, given: Parameters) -> Response:
     """Describe the module that the parameters name, or else the path."""
     path = request.path_params
     named = {"branch": path["b"], "module": path["m"]} if "b" in path else given
-    recipe = _recipe(desk, named)
+    recipe = _recipe(desk, request, named)
     return Response(_json.encode(describe_api(recipe)), media_type="application/json")
 
 
@@ -28,10 +30,12 @@ async def page(desk: Desk, request: Request, given: Parameters) -> Response:
     """Write the page of one module, or the list of all where none is named."""
     arabic = language_of(request) == "ar"
     if "branch" in given or "module" in given:
-        recipe = _recipe(desk, given)
+        recipe = _recipe(desk, request, given)
         text = write_page(recipe, arabic=arabic)
     else:
-        text = write_index(desk.house.catalog.listed, arabic=arabic)
+        rights = rights_of(desk.house, request)
+        stores = filter(rights.may_enter, desk.house.catalog.listed)
+        text = write_index(stores, arabic=arabic)
     return Response(text, media_type="text/html")
 
 
@@ -39,11 +43,21 @@ async def style(desk: Desk, request: Request, given: Parameters) -> Response:
     return Response(STYLE, media_type="text/css")
 
 
-def _recipe(desk: Desk, named: Parameters) -> Recipe:
+def _recipe(desk: Desk, request: Request, named: Parameters) -> Recipe:
+    """Return a store's recipe, with what who asks may know of it: no table and no field more."""
+    rights = rights_of(desk.house, request)
     store = desk.house.catalog.resolve(named.get("branch"), named.get("module"))
-    if store is None:
+    if store is None or not rights.may_enter(store):
         raise UnknownModule
     try:
-        return desk.house.catalog.recipe(store)
+        recipe = desk.house.catalog.recipe(store)
     except BadFile as bad:
         raise UnknownModule from bad
+    grant = desk.house.gate.grant(rights.who, store, recipe.rules.schema)
+    sequences = {
+        table: known
+        for table, some in recipe.rules.sequences.items()
+        if (known := tuple(one for one in some if grant.names(table, (one.field,))))
+    }
+    rules = replace(recipe.rules, schema=grant.known, sequences=sequences)
+    return replace(recipe, rules=rules)

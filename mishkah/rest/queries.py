@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mishkah.core.errors import Detail, Refused
-from mishkah.core.grants import everything
 from mishkah.core.messages import Query
 from mishkah.core.query import read_question
 from mishkah.core.wire import quote
@@ -20,7 +19,6 @@ from mishkah.rest.requests import (
     json_parameter,
     list_parameter,
     number_parameter,
-    tag,
 )
 
 PAGE = ("where", "order", "limit", "cursor", "fields")
@@ -64,9 +62,9 @@ def _order(given: Parameters) -> list[list[str]] | None:
 
 async def _answer(place: Place, request: Request, asked: Query) -> Response:
     with _named_as_here():
-        question = read_question(everything(place.keeper.recipe.rules.schema), asked)
+        question = read_question(place.grant, asked)
     seq, found = await place.reader.find(question)
-    etag = tag(place.reader.epoch, seq)
+    etag = place.tag(seq, asked.table)
     if is_known(request, etag):
         return as_known(etag)
     parts = [b'{"rows":[', b",".join(found.rows), b'],"seq":%d' % seq]

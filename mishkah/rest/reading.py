@@ -9,10 +9,15 @@ from starlette.responses import Response
 
 from mishkah import inventory
 from mishkah.core.errors import NotFound
+from mishkah.core.grants import lens_of
+from mishkah.core.ids import StoreId
 from mishkah.core.sequences import Sequence
+from mishkah.core.wire import seen_as
 from mishkah.describing import describe
 from mishkah.rest.asking import Desk, Place
 from mishkah.rest.requests import Parameters, is_known, tag
+from mishkah.site.visitors import rights_of
+from mishkah.who import ANY
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -27,7 +32,15 @@ def as_known(etag: str, headers: Mapping[str, str] | None = None) -> Response:
 
 
 async def branches(desk: Desk, request: Request, given: Parameters) -> Response:
-    return as_json({"branches": list(inventory.branches(desk.house.catalog))})
+    """Tell which branches there are: those that may be entered, with their modules."""
+    rights = rights_of(desk.house, request)
+    shown = []
+    for line in inventory.branches(desk.house.catalog):
+        branch = ANY if line["kind"] == "pattern" else line["branch"]
+        modules = [m for m in line["modules"] if rights.may_enter(StoreId(branch, m))]
+        if modules:
+            shown.append({**line, "modules": modules})
+    return as_json({"branches": shown})
 
 
 async def info(desk: Desk, request: Request, given: Parameters) -> Response:
@@ -41,27 +54,29 @@ async def info(desk: Desk, request: Request, given: Parameters) -> Response:
         "label": module.label,
         "epoch": place.reader.epoch,
         "seq": seq,
-        "tables": list(place.keeper.recipe.rules.schema.tables),
+        "tables": list(place.grant.schema.tables),
     }
-    return as_json(said, {"etag": tag(place.reader.epoch, seq)})
+    lens = lens_of(place.grant.tables.values())
+    return as_json(said, {"etag": tag(seen_as(place.reader.epoch, lens), seq)})
 
 
 async def schema(desk: Desk, request: Request, given: Parameters) -> Response:
     """Tell every rule of the module's tables that is in force."""
     place = await desk.place(request)
-    return as_json(describe(place.keeper.recipe.rules.schema))
+    return as_json(describe(place.grant.known))
 
 
 async def row(desk: Desk, request: Request, given: Parameters) -> Response:
     """Show one row; its ETag is what `If-Match` takes."""
     place, path = await desk.place(request), request.path_params
     record = await place.reader.row(place.table(path["t"]), path["id"])
-    if record is None:
+    line = None if record is None else place.grant.tables[path["t"]].line(record.json)
+    if record is None or line is None:
         raise NotFound
-    etag = tag(place.reader.epoch, record.seq)
+    etag = place.tag(record.seq, path["t"])
     if is_known(request, etag):
         return as_known(etag)
-    return Response(record.json, headers={"etag": etag}, media_type="application/json")
+    return Response(line, headers={"etag": etag}, media_type="application/json")
 
 
 async def sequences(desk: Desk, request: Request, given: Parameters) -> Response:
@@ -69,7 +84,8 @@ async def sequences(desk: Desk, request: Request, given: Parameters) -> Response
     place = await desk.place(request)
     ready = place.keeper.recipe.rules.sequences.values()
     counters = await place.reader.counters()
-    listed = [_sequence(desk, place, one, counters) for some in ready for one in some]
+    known = [s for some in ready for s in some if place.grant.tables[s.table].reads_field(s.field)]
+    listed = [_sequence(desk, place, one, counters) for one in known]
     return as_json({"sequences": listed})
 
 

@@ -6,11 +6,13 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import answer_of, send
 from mishkah.core.frames import payloads
 from mishkah.core.messages import Subscribe
+from mishkah.core.wire import seen_as
 from mishkah.feed import Listener, Outbox
 from mishkah.requests import Join
-from mishkah.rest.asking import Desk, answer_of, send
+from mishkah.rest.asking import Desk
 from mishkah.rest.changes import raise_error
 from mishkah.rest.reading import as_known
 from mishkah.rest.requests import Parameters, is_known, list_parameter, tag
@@ -26,13 +28,13 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=True)
     asked = Subscribe(tables=list_parameter(given, "tables"))
-    await send(place.inbox, Join(outbox, listener, asked))
+    await send(place.inbox, Join(outbox, listener, asked, place.grant))
     mail = await answer_of(outbox)
     outbox.hang_up()
     if listener.view is None:
         raise_error(b"".join(mail.pieces))
     packed = _takes_gzip(request.headers.get("accept-encoding", ""))
-    plain = tag(place.reader.epoch, listener.cursor)
+    plain = tag(seen_as(place.reader.epoch, listener.view.lens), listener.cursor)
     etag = f'{plain[:-1]}-gzip"' if packed else plain
     headers = {"vary": "Accept-Encoding", "cache-control": "no-cache"}
     if is_known(request, etag):

@@ -7,9 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Ack
 from mishkah.core.errors import BadMessage, Detail, Text, pointer
-from mishkah.rest.asking import Ack, Desk, Place, write
-from mishkah.rest.requests import Parameters, key_of, read_body, tag
+from mishkah.rest.asking import Desk, Place, write
+from mishkah.rest.requests import Parameters, key_of, read_body
 
 _encode = msgspec.json.Encoder().encode
 
@@ -17,15 +18,16 @@ _encode = msgspec.json.Encoder().encode
 async def insert(desk: Desk, request: Request, given: Parameters) -> Response:
     """Insert the row that is the body: 201, with its address."""
     place, name = await desk.place(request), request.path_params["t"]
-    table = place.table(name)
+    table = place.grant.table(name).table
     ack = await write(
         place, request, {"type": "INSERT", "table": name, "data": await read_body(request)}
     )
-    headers = {"etag": tag(place.reader.epoch, ack.seq)}
-    if ack.rows:
-        identifier = table.decode(ack.rows[0])[table.primary_key]
+    row = _row(ack)
+    headers = {"etag": place.tag(ack.seq, name)}
+    if row is not None:
+        identifier = table.decode(row)[table.primary_key]
         headers["location"] = f"{request.url.path}/{quote(identifier, safe='')}"
-    return _done(ack, 201, headers, row=ack.rows[0] if ack.rows else None)
+    return _done(ack, 201, headers, row=row)
 
 
 async def update(desk: Desk, request: Request, given: Parameters) -> Response:
@@ -37,13 +39,18 @@ async def update(desk: Desk, request: Request, given: Parameters) -> Response:
     if "add" in body and "changes" not in body and "if-match" in request.headers:
         raise BadMessage(None, (Detail(pointer("add"), "add", _ADD_IS_FREE),))
     ack = await write(place, request, {**message, **body})
-    row: msgspec.Raw | None
-    if ack.rows:
-        seq, row = ack.seq, ack.rows[0]
-    else:  # it had these values already, or the log no longer has what the first answer said
-        record = await place.reader.row(place.table(message["table"]), message["id"])
-        seq, row = (record.seq, msgspec.Raw(record.json)) if record else (ack.seq, None)
-    return _done(ack, 200, {"etag": tag(place.reader.epoch, seq)}, row=row)
+    name, row, seq = message["table"], _row(ack), ack.seq
+    if not ack.rows:  # it had these values already, or the log no longer has what was said first
+        record = await place.reader.row(place.table(name), message["id"])
+        line = None if record is None else place.grant.tables[name].line(record.json)
+        row = None if line is None else msgspec.Raw(line)
+        seq = ack.seq if record is None else record.seq
+    return _done(ack, 200, {"etag": place.tag(seq, name)}, row=row)
+
+
+def _row(ack: Ack) -> msgspec.Raw | None:
+    """Return the row that was written; None where there is none, or none that may be read."""
+    return ack.rows[0] if ack.rows and ack.rows[0] != b"null" else None
 
 
 async def delete(desk: Desk, request: Request, given: Parameters) -> Response:
@@ -72,7 +79,7 @@ async def take_numbers(desk: Desk, request: Request, given: Parameters) -> Respo
 
 async def _about_row(desk: Desk, request: Request, kind: str) -> tuple[Place, dict[str, Any]]:
     place, path = await desk.place(request), request.path_params
-    place.table(path["t"])
+    place.grant.table(path["t"])
     return place, {"type": kind, "table": path["t"], "id": path["id"]}
 
 

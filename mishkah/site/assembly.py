@@ -7,6 +7,7 @@ from mishkah.rest import routes as rest
 from mishkah.site import health, landing, metrics
 from mishkah.site.files import Files
 from mishkah.site.headers import Headed
+from mishkah.site.paced import Paced
 from mishkah.site.packaged import Packaged
 from mishkah.site.premises import Premises
 
@@ -24,4 +25,4 @@ def make_site(house: Premises) -> Application:
         ]
     )
     app.router.default = files  # it has whatever path nobody else has
-    return metrics.Counting(Headed(app), house.tally)
+    return metrics.Counting(Headed(Paced(app, house.rates, house.tally)), house.tally)

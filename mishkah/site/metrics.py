@@ -60,6 +60,12 @@ class HouseCollector(Collector):
         for code, count in sorted(tally.refused.items()):
             refused.add_metric([code], count)
         yield refused
+        limited = CounterMetricFamily(
+            "mishkah_limited", "How often a limit had to act", labels=["limit"]
+        )
+        for limit, count in sorted(tally.limited.items()):
+            limited.add_metric([limit], count)
+        yield limited
         yield _histogram("mishkah_loop_lag_seconds", "How late the event loop wakes up", tally.lag)
         requests = CounterMetricFamily(
             "mishkah_http_requests", "HTTP responses", labels=["method", "route", "status"]

@@ -11,6 +11,7 @@ import trio
 from prometheus_client.parser import text_string_to_metric_families
 
 from mishkah.journal import JournalDamaged
+from mishkah.limits import Limits
 from mishkah.site.assembly import make_site
 from mishkah.tally import Histogram
 from mishkah.testing import FaultyJournals, TestHouse, open_test_house
@@ -108,6 +109,42 @@ async def test_requests_are_counted_by_route_and_never_by_what_was_sent(house: T
         ("GET", "/web/{path:path}", "404"): 2,
         ("other", "/healthz", "405"): 1,
     }
+
+
+async def test_a_request_over_the_rate_is_told_when_to_come_back_and_counted(data: Path) -> None:
+    limits = Limits(address_rate=1)
+    async with open_test_house(data, limits=limits) as house:
+        site: Any = make_site(house.house)
+        far = httpx.ASGITransport(site, client=("2001:db8:1:2::a", 0))
+        near = httpx.ASGITransport(site, client=("2001:db8:1:2::b", 0))
+        async with (
+            httpx.AsyncClient(transport=far, base_url="http://localhost") as one,
+            httpx.AsyncClient(transport=near, base_url="http://localhost") as other,
+            browser(house) as here,
+        ):
+            path = "/api/v1/branches/shop/modules/m"
+            assert (await one.get(path)).status_code == 200
+            assert (await other.get(path)).status_code == 200
+            told = await one.get(path)
+            found = await counts(here)
+    assert (told.status_code, told.json()["code"]) == (429, "RATE_LIMITED")
+    assert told.headers["content-type"] == "application/problem+json"
+    assert told.headers["retry-after"] == "1"
+    assert told.headers["x-content-type-options"] == "nosniff"
+    assert found["mishkah_limited_total", "address_rate"] == 1
+    assert found["mishkah_refusals_total", "RATE_LIMITED"] == 1
+    assert found["mishkah_http_requests_total", "GET", "files", "429"] == 1
+
+
+async def test_a_store_is_not_asked_by_a_request_over_the_rate(data: Path) -> None:
+    async with open_test_house(data, limits=Limits(address_rate=1)) as house:
+        site: Any = make_site(house.house)
+        far = httpx.ASGITransport(site, client=("10.0.0.1", 0))
+        async with httpx.AsyncClient(transport=far, base_url="http://localhost") as client:
+            for _ in range(2):
+                await client.get("/healthz")
+            await client.get("/api/v1/branches/shop/modules/m")
+        assert not house.house.keepers
 
 
 def test_a_histogram_counts_each_value_below_its_bound() -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from ipaddress import ip_network
@@ -25,6 +26,7 @@ from mishkah.http.guests import Guests
 from mishkah.journal import MemoryJournals
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
+from mishkah.rates import Rates
 
 NGINX = shutil.which("nginx")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not here; see nox -s proxy")
@@ -120,7 +122,7 @@ async def _no_sockets(*_: Any) -> None:
 
 
 def door_to(app: Answers) -> Door:
-    return Door(_no_sockets, app, GUESTS, Limits())
+    return Door(_no_sockets, app, GUESTS, Limits(), Rates(Limits(), Counter()))
 
 
 async def test_many_requests_use_the_few_connections_that_nginx_keeps(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Clients that vanish, and clients that want too much: found out, and slowed down."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
 from mishkah.core.frames import Watch
-from mishkah.http.crowd import Crowd
+from mishkah.http.crowd import Crowd, counted
 from mishkah.http.guard import Guard
 from mishkah.http.turned import Turned
-from mishkah.pace import Pace
+from mishkah.limits import Limits
+from mishkah.rates import Rates
 from mishkah.testing import open_test_house
 
 
@@ -68,7 +70,7 @@ async def test_a_ping_may_meet_the_end_of_its_connection(
 
 
 async def test_over_its_rate_a_client_is_read_more_slowly(autojump_clock: MockClock) -> None:
-    pace = Pace(10)
+    pace = Rates(Limits(rate=10), Counter()).socket("10.0.0.1")
     before = trio.current_time()
     for _ in range(20):
         await pace.turn()
@@ -84,12 +86,36 @@ async def test_over_its_rate_a_client_is_read_more_slowly(autojump_clock: MockCl
 
 
 def test_an_address_has_so_many_connections_at_a_time() -> None:
-    crowd = Crowd(2)
+    limited: Counter[str] = Counter()
+    crowd = Crowd(2, limited)
     with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"), crowd.counted("10.0.0.2"):
         with pytest.raises(Turned) as turned, crowd.counted("10.0.0.1"):
             pass
         assert turned.value.status == 429
+        assert limited == {"connections": 1}
         with crowd.counted(None), crowd.counted(None), crowd.counted(None):
             pass
     with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("address", "loopback", "as_one"),
+    [
+        ("10.0.0.1", False, "10.0.0.1"),
+        ("127.0.0.1", False, None),
+        ("127.0.0.1", True, "127.0.0.1"),
+        ("::1", False, None),
+        ("::1", True, "::"),
+        ("2001:db8:1:2:3:4:5:6", False, "2001:db8:1:2::"),
+        ("2001:db8:1:2::", False, "2001:db8:1:2::"),
+        ("2001:db8:1:3::", False, "2001:db8:1:3::"),
+        ("::ffff:10.0.0.1", False, "10.0.0.1"),
+        ("::ffff:127.0.0.1", False, None),
+        ("a name", False, "a name"),
+    ],
+)
+def test_who_has_one_address_of_a_network_has_them_all(
+    address: str, loopback: bool, as_one: str | None
+) -> None:
+    assert counted(address, loopback=loopback) == as_one

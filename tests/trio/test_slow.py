@@ -1,5 +1,6 @@
 """Clients that read slowly or not at all: nobody waits for them, and memory stays bounded."""
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,10 @@ from trio.testing import MockClock
 from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
+from mishkah.gate import OpenGate
 from mishkah.limits import Limits
+from mishkah.rates import Rates
+from mishkah.rights import Rights
 from mishkah.session import Session
 from mishkah.talk import TalkV1
 from mishkah.testing import open_test_house, ticking
@@ -189,11 +193,12 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     async def send(pieces: Iterable[bytes]) -> None:
         await trio.sleep_forever()
 
-    def nowhere(branch: str | None, module: str | None) -> Any:
+    def nowhere(*asked: Any) -> Any:
         raise AssertionError("no store is asked for")
 
-    talk = TalkV1(feed.Outbox(), ticking(), Limits(), nowhere)
-    session = Session(client, send, talk, None, Turns())
+    rights = Rights(OpenGate(), nowhere)
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
+    session = Session(client, send, talk, Rates(Limits(), Counter()).socket(None), Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught

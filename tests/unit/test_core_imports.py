@@ -91,6 +91,8 @@ FORBIDDEN = {
               "jsonfile"],
     "session": ["sqlite", "core.state", "core.draft", "core.transact", "core.schema", "core.commit",
                 "journal", "catalog", "house", "http"],
+    "rates": ["store", "session", "talk", "feed", "journal", "http", "sqlite", "catalog", "house"],
+    "pace": ["limits", "rates", "session", "http", "house"],
     "feed": ["store", "session", "journal", "http", "sqlite", "core.state", "core.commit"],
     "journal": ["store", "session", "http", "sqlite", "feed", "catalog"],
     "sqlite.": ["store", "session", "http", "feed", "catalog", "house", "keeper", "plugins"],

@@ -1,0 +1,99 @@
+"""A house with a gate: who shows what on a socket, and is shown what, as of now."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.talking import SHOP, insert, subscribe, until_synced
+
+from mishkah.testing import ALL, FakeGate, open_test_house
+
+WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
+
+
+@pytest.fixture
+def gate() -> FakeGate:
+    gate = FakeGate()
+    gate.role("clerk", ALL)
+    gate.let_in("a", "clerk", user="amal")
+    return gate
+
+
+@pytest.mark.parametrize("token", [None, "b"])
+async def test_nobody_comes_in_without_a_token_that_is_known(
+    gate: FakeGate, data: Path, autojump_clock: object, token: str | None
+) -> None:
+    async with open_test_house(data, gate=gate) as house:
+        async with house._connected("/", "mishkah.v1") as client:
+            await client.send({"type": "HELLO", "v": 1, "token": token})
+            assert (await client.receive())["code"] == "AUTH_REQUIRED"
+            assert await client.close_code() == 4401
+        async with house.client(token) as client:
+            assert (await client.receive())["code"] == "AUTH_REQUIRED"
+            assert await client.close_code() == 4401
+
+
+async def test_a_token_is_shown_in_hello_or_in_the_header(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    async with open_test_house(data, gate=gate) as house:
+        async with house.client("a") as client:
+            assert (await client.receive())["type"] == "SNAPSHOT"
+        async with house._connected("/", "mishkah.v1") as client:
+            await client.send({"type": "HELLO", "v": 1, "token": "a"})
+            assert (await client.receive())["user"] == "amal"
+
+
+async def test_a_role_that_changes_is_followed_at_once(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    async with open_test_house(data, gate=gate) as house, house.v1("x", token="a") as client:
+        whole = await subscribe(client)
+        await until_synced(client)
+        await client.ask(insert("tea", 1, name="green"))
+        gate.role("clerk", WITHOUT_NAMES)
+        again = await client.expect("SUBSCRIBED")
+        assert "ref" not in again
+        assert again["view"] != whole["view"]
+        assert again["epoch"].partition(".")[0] == whole["epoch"] != again["epoch"]
+        resync, snapshot, _ = await until_synced(client)
+        assert (resync["type"], resync["reason"]) == ("RESYNC", "rules")
+        (row,) = snapshot["data"].pop("item")
+        assert (row["id"], "name" in row, snapshot["data"]) == ("tea", False, {})
+        assert (await client.ask(insert("cup", 2)))["code"] == "FORBIDDEN"
+
+
+async def test_another_token_is_taken_without_a_cut(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    gate.role("guest", WITHOUT_NAMES)
+    gate.let_in("b", "guest")
+    async with open_test_house(data, gate=gate) as house, house.v1("x", token="a") as client:
+        await subscribe(client)
+        await until_synced(client)
+        await client.send({"type": "HELLO", "v": 1, "token": "b"})
+        welcome = await client.receive()
+        assert (welcome["type"], "user" in welcome) == ("WELCOME", False)
+        assert (await until_synced(client))[1]["reason"] == "rules"
+
+
+@pytest.mark.parametrize("end", [lambda g: g.turn_out("a"), lambda g: g.pass_time(60)])
+async def test_who_is_turned_out_is_closed(
+    data: Path, autojump_clock: object, gate: FakeGate, end: Any
+) -> None:
+    gate.let_in("a", "clerk", user="amal", seconds=60)
+    async with open_test_house(data, gate=gate) as house, house.v1("x", token="a") as client:
+        await subscribe(client)
+        await until_synced(client)
+        end(gate)
+        assert (await client.receive())["code"] == "AUTH_EXPIRED"
+        assert await client.close_code() == 4401
+
+
+async def test_a_branch_where_one_has_no_role_is_not_there(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    gate.let_in("b", "clerk", branches=["elsewhere"])
+    async with open_test_house(data, gate=gate) as house, house.v1(token="b") as client:
+        await client.send({"type": "SUBSCRIBE", "ref": 1, **SHOP})
+        assert (await client.receive())["code"] == "UNKNOWN_MODULE"
