@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from mishkah.core.access import Access, AccessRule, Role, deciding, filled
+from mishkah.core.access import OWNER, Access, AccessRule, Role, deciding, filled
 from mishkah.core.errors import InvalidRow
 from mishkah.core.ids import StoreId
 from mishkah.core.reach import ANY, HOUSE, Scope, names
@@ -45,6 +45,9 @@ def check_rules(access: Access, ground: Ground) -> Found:
     for name, role in access.roles.items():
         for i, rule in enumerate(role.rules):
             yield from _rule(f"$.roles.{name}.rules[{i}]", rule, role.rules[:i], ground)
+            if name != OWNER and HOUSE in rule.branches:
+                at = f"$.roles.{name}.rules[{i}].branches[{rule.branches.index(HOUSE)}]"
+                yield _note(at, f"this counts for the role {OWNER} alone")
         yield from _unread(f"$.roles.{name}", role, ground)
 
 
@@ -53,7 +56,7 @@ def _public(at: str, scope: Scope, ground: Ground) -> Found:
     role = ground.roles.get(scope.role)
     if role is None:
         yield _wrong(f"{at}.role", "there is no such role")
-    elif any(HOUSE in rule.branches for rule in role.rules) and names(scope.branches, HOUSE):
+    elif scope.role == OWNER and names(scope.branches, HOUSE):
         yield _wrong(f"{at}.role", "this role reaches users and devices: name the branches")
 
 

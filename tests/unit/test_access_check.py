@@ -93,7 +93,6 @@ def test_a_file_that_is_wrong_in_itself_is_refused(found: Found) -> None:
         {"tables": ["task"], "where": {"or": [["who", "=", "$branch"], ["n", "in", [1, 2]]]}},
         {"branches": ["m:*"], "modules": ["far"], "tables": ["ship"]},
         {"branches": ["m:1"], "modules": ["far"], "tables": ["ship"]},
-        {"branches": ["_house"], "modules": ["identity"], "tables": ["audit"]},
     ],
 )
 def test_rules_that_mean_something_are_fine(found: Found, rule: dict[str, Any]) -> None:
@@ -150,6 +149,13 @@ def test_changing_what_can_not_be_read_is_a_note(found: Found) -> None:
     assert (finding.path, finding.note) == ("$.roles.r", True)
     assert "task" in finding.message
     assert found({"do": ["insert"], "tables": ["task"]}) == []
+
+
+def test_the_houses_own_stores_are_the_owners_alone(found: Found) -> None:
+    there = {"do": ["read"], "branches": ["*", "_house"], "modules": ["identity"]}
+    (finding,) = found(there)
+    assert (finding.path, finding.note) == (f"{AT}.branches[1]", True)
+    assert found(roles={"owner": {"rules": [{**there, "tables": ["audit"]}]}}) == []
 
 
 def test_notes_hinder_nothing(found: Found) -> None:
