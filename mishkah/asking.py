@@ -10,6 +10,7 @@ from mishkah.core.messages import Write
 from mishkah.feed import Mail, Outbox
 from mishkah.requests import Ask, Request
 from mishkah.talk import Inbox
+from mishkah.who import NOBODY, Who
 
 PATIENCE = 5.0
 """Seconds that a request waits for room in a store's inbox."""
@@ -53,6 +54,7 @@ async def outcome(
     client: str | None = None,
     exact: bool = False,
     grant: Grant | None = None,
+    who: Who = NOBODY,
     otherwise: Text = StoreFailed.text,
 ) -> Ack | Error:
     """Let a store do *command*, which has a ref; return what it says of it, when it is durable.
@@ -69,6 +71,7 @@ async def outcome(
         client=client,
         exact=exact,
         grant=grant,
+        who=who,
     )
     await send(inbox, ask)
     mail = await answer_of(outbox, otherwise)

@@ -1,22 +1,10 @@
 """Guesses at a secret: few at a time, fewer after failures, and each as dear as any other."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import trio
 
-from mishkah.core.errors import RateLimited
+from mishkah.http.crowd import counted
 from mishkah.identity.hasher import Hasher
-
-
-class Throttle(Protocol):
-    """Counts failures by key. *now* is in seconds of a clock that does not jump."""
-
-    def may(self, keys: Sequence[str], now: float) -> float:
-        """Return how many seconds to wait before another attempt; 0 where it may be made."""
-
-    def failed(self, keys: Sequence[str], now: float) -> None: ...
-    def succeeded(self, keys: Sequence[str], now: float) -> None: ...
+from mishkah.identity.throttle import Throttle
 
 
 class Attempts:
@@ -26,37 +14,32 @@ class Attempts:
         self.hasher = hasher
         self._throttle = throttle
 
-    def may(self, keys: Sequence[str]) -> None:
-        """Raise RateLimited while those of *keys* have failed too often."""
-        if seconds := self._throttle.may(keys, trio.current_time()):
-            raise RateLimited(seconds)
+    def begin(self, address: str | None, name: str) -> float:
+        """Count a try of *name*, which may be nobody's, as failed; return when, for `succeeded`.
 
-    def failed(self, keys: Sequence[str]) -> None:
-        self._throttle.failed(keys, trio.current_time())
+        So many at once are no more than one after another. Raises RateLimited.
+        """
+        now = trio.current_time()
+        self._throttle.attempt(_counted(address), name, now)
+        return now
 
-    async def right(
-        self, kept: str | None, secret: str, address: str | None, name: str | None
-    ) -> bool:
+    def succeeded(self, address: str | None, name: str, at: float) -> None:
+        """Take back the try that was begun at *at*."""
+        self._throttle.succeeded(_counted(address), name, at)
+
+    async def right(self, kept: str | None, secret: str, address: str | None, name: str) -> bool:
         """Tell whether *kept* is a hash of *secret*; None is nobody's, and costs the same.
 
-        Failures count for *address* and for *name*, which may be nobody's too. Raises RateLimited,
-        Busy.
+        Failures count for *address* and for *name*. Raises RateLimited, Busy.
         """
-        keys = keys_of(address, name)
-        self.may(keys)
-        async with self.hasher.turn():
-            # Those who waited together for a turn must not all be let through by one look.
-            self.may(keys)
-            right = await self.hasher.verify(kept, secret)
-            if not right:
-                self.failed(keys)
-            elif name is not None:
-                # Not the address: who has one account would go on trying others from there.
-                self._throttle.succeeded(keys_of(None, name), trio.current_time())
+        self.hasher.check_room()  # who is told to come back has tried nothing
+        at = self.begin(address, name)
+        right = await self.hasher.verify(kept, secret)
+        if right:
+            self.succeeded(address, name, at)
         return right
 
 
-def keys_of(address: str | None, name: str | None) -> list[str]:
-    """Return the keys under which failures are counted."""
-    named = [] if name is None else [f"name {name[:64]}"]
-    return named if address is None else [*named, f"address {address}"]
+def _counted(address: str | None) -> str:
+    """Return *address* as limits count it; where there is none, that of nowhere."""
+    return (address and counted(address, loopback=True)) or ""

@@ -11,7 +11,7 @@ from mishkah.core.errors import AuthRequired, Forbidden, RateLimited, Text
 from mishkah.core.messages import Delete, Insert, Op, Update
 from mishkah.core.schema import Row
 from mishkah.core.values import stamp
-from mishkah.identity.attempts import Attempts, keys_of
+from mishkah.identity.attempts import Attempts
 from mishkah.identity.audit import entry
 from mishkah.identity.book import Book
 from mishkah.identity.knowing import scopes_at
@@ -66,8 +66,8 @@ class Devices:
         Raises AuthRequired for what is no code, or one that was used or is too old, with one
         sentence; RateLimited, Busy, StorageFull, StoreFailed.
         """
-        keys = keys_of(address, "enrolment")
-        self._attempts.may(keys)
+        name = f"enrolment at {address}"  # a name of each address: none shuts others out
+        at = self._attempts.begin(address, name)
         token, typed = new_token(), as_typed(code)
         async with self._book.turn() as view:
             found = _code(view, typed, now)
@@ -82,8 +82,8 @@ class Devices:
                 ops.append(Insert(table="token", data=data))
                 who = Who(device=device, session=token.id)
                 await self._book.write(ops, now, entry("enrol", who, address))
+                self._attempts.succeeded(address, name, at)
                 return token.text
-        self._attempts.failed(keys)
         await self._book.note(entry("enrol-failed", address=address, failure=True), now)
         raise AuthRequired(BAD_CODE)
 
@@ -106,7 +106,7 @@ class Devices:
             counted = failures_after(row, name if person is not None else "", now)
             await self._book.write([Update(table="device", id=device, changes=counted)], now)
         kept = None if person is None or person["disabled"] else person["pin_hash"]
-        if not await self._attempts.right(kept, digits(pin), None, None):
+        if not await self._attempts.hasher.verify(kept, digits(pin)):
             locked = counted["locked_until"] is not None
             failed = entry("pin-failed", who, address, "locked" if locked else None, failure=True)
             failed = msgspec.structs.replace(failed, user=None if person is None else name)

@@ -1,7 +1,6 @@
 """Passwords and PINs, hashed slowly and off the event loop, few at a time."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import argon2
@@ -53,28 +52,29 @@ class Hasher:
         self._run = run
         self._turns = trio.CapacityLimiter(AT_ONCE)
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn to work out one hash. Raises Busy where too many wait."""
+    def check_room(self) -> None:
+        """Raise Busy where too many wait for their turn."""
         if self._turns.statistics().tasks_waiting >= WAITING:
             raise Busy
-        async with self._turns:
-            yield
 
     async def hash(self, secret: str) -> str:
         """Return what is kept of *secret*, salted and with its parameters. Raises Busy."""
-        async with self.turn():
-            kept = await self._run(lambda: self._argon.hash(_bytes(secret)))
+        kept = await self._do(lambda: self._argon.hash(_bytes(secret)))
         assert isinstance(kept, str)
         return kept
 
     async def verify(self, kept: str | None, secret: str) -> bool:
         """Tell whether *kept* is a hash of *secret*; for None the work is the same, in vain.
 
-        It takes the caller's own `turn`.
+        Raises Busy.
         """
-        right = await self._run(lambda: self._matches(kept or self._nobodys, secret))
+        right = await self._do(lambda: self._matches(kept or self._nobodys, secret))
         return bool(right) and kept is not None
+
+    async def _do(self, work: Callable[[], str | bool]) -> str | bool:
+        self.check_room()
+        async with self._turns:
+            return await self._run(work)
 
     def _matches(self, kept: str, secret: str) -> bool:
         try:

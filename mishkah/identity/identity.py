@@ -8,7 +8,7 @@ import trio
 
 from mishkah.clock import Clock
 from mishkah.core.errors import Refused
-from mishkah.identity.attempts import Attempts, Throttle
+from mishkah.identity.attempts import Attempts
 from mishkah.identity.audit import WINDOW, entry
 from mishkah.identity.book import Book
 from mishkah.identity.devices import Devices
@@ -17,6 +17,7 @@ from mishkah.identity.knowing import identify, known_again
 from mishkah.identity.register import Register
 from mishkah.identity.sessions import Sessions
 from mishkah.identity.tables import IDENTITY, identity_recipe
+from mishkah.identity.throttle import Throttle
 from mishkah.journal import OpenJournal
 from mishkah.keeper import Keeper
 from mishkah.requests import Request
@@ -61,8 +62,10 @@ class Identity:
         await self._book.note(entry("refused", who, address, what, failure=True), now)
 
     async def happened(self, event: str, detail: str, now: datetime, who: Who = NOBODY) -> None:
-        """Note what else the audit is to hold, as a change of the configuration. Raises as
-        `refused`."""
+        """Note what else the audit is to hold, as a change of the configuration.
+
+        Raises as `refused`.
+        """
         await self._book.note(entry(event, who, detail=detail), now)
 
     async def run(self) -> None:

@@ -49,8 +49,8 @@ def _is_pattern(text: str) -> bool:
 
 
 def scopes_of(kept: Any) -> Scopes:
-    """Return the scopes of a row's field, which are well-formed; of an empty field, none."""
-    return msgspec.convert(kept or [], Scopes)
+    """Return the scopes of a row's field. Raises ValidationError where they are none."""
+    return msgspec.convert(kept, Scopes)
 
 
 def kept_scopes(scopes: Iterable[Scope]) -> list[dict[str, Any]]:

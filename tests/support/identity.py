@@ -1,6 +1,7 @@
-"""The identity store of a house in memory, with hashes that cost little and a patient throttle."""
+"""The identity store of a house in memory, with hashes that cost little."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,9 @@ import trio
 from mishkah.identity.hasher import Hasher
 from mishkah.identity.identity import Identity, open_identity
 from mishkah.identity.register import OPERATOR
+from mishkah.identity.throttle import Throttle
 from mishkah.journal import MemoryJournals, OpenJournal
+from mishkah.limits import Limits
 from mishkah.testing import NOON, ticking
 from mishkah.who import Scope, Who
 
@@ -41,43 +44,24 @@ async def inline(work: Callable[[], Any]) -> Any:
 
 
 class CountingHasher(Hasher):
-    """Counts what is hashed."""
+    """Counts what is hashed, and does it by *work*."""
 
     def __init__(self, parameters: argon2.Parameters = CHEAP) -> None:
         self.hashed = 0
+        self.work: Callable[[Callable[[], Any]], Awaitable[Any]] = inline
         super().__init__(parameters, self._counted)
 
     async def _counted(self, work: Callable[[], Any]) -> Any:
         self.hashed += 1
-        return await inline(work)
-
-
-class Patient:
-    """A throttle that lets everybody try, until told to make them wait; notes what it hears."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.after_failure = 0.0
-        self.heard: list[tuple[str, list[str]]] = []
-
-    def may(self, keys: Sequence[str], now: float) -> float:
-        return self.seconds
-
-    def failed(self, keys: Sequence[str], now: float) -> None:
-        self.heard.append(("failed", list(keys)))
-        self.seconds = self.after_failure
-
-    def succeeded(self, keys: Sequence[str], now: float) -> None:
-        self.heard.append(("succeeded", list(keys)))
+        return await self.work(work)
 
 
 class Place:
     """An identity store with Mona, an owner, and Amal, a cashier, whose PIN is 4711."""
 
-    def __init__(self, identity: Identity, hasher: CountingHasher, throttle: Patient) -> None:
+    def __init__(self, identity: Identity, hasher: CountingHasher) -> None:
         self.identity = identity
         self.hasher = hasher
-        self.throttle = throttle
 
     async def furnish(self) -> None:
         create = self.identity.register.create_user
@@ -103,9 +87,13 @@ class Place:
 
 @asynccontextmanager
 async def open_place(
-    journals: OpenJournal | None = None, hasher: CountingHasher | None = None
+    journals: OpenJournal | None = None,
+    hasher: CountingHasher | None = None,
+    logins: int = 1000,
 ) -> AsyncIterator[Place]:
-    hasher, throttle = hasher or CountingHasher(), Patient()
+    """Open a place where *logins* may fail from one address."""
+    hasher = hasher or CountingHasher()
+    throttle = Throttle(Limits(logins=logins, user_logins=logins), Counter())
     opened = open_identity(journals or MemoryJournals(), ticking(), hasher, throttle)
     async with opened as identity:
-        yield Place(identity, hasher, throttle)
+        yield Place(identity, hasher)

@@ -1,7 +1,8 @@
 """People who sign in with a password."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import trio
@@ -20,11 +21,13 @@ from support.identity import (
 from mishkah.core.errors import (
     AuthExpired,
     AuthRequired,
+    Busy,
     Forbidden,
     InvalidRow,
     RateLimited,
     Refused,
 )
+from mishkah.identity.hasher import AT_ONCE, WAITING
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.sessions import MAX_SESSIONS
 from mishkah.identity.tables import IDENTITY
@@ -33,7 +36,7 @@ from mishkah.testing import NOON
 
 
 @pytest.fixture
-async def place(autojump_clock: trio.testing.MockClock) -> AsyncIterator[Place]:
+async def place() -> AsyncIterator[Place]:
     async with open_place() as place:
         await place.furnish()
         yield place
@@ -97,41 +100,70 @@ async def test_who_is_refused_hears_the_same_and_costs_the_same(place: Place) ->
     assert cost == {1}
 
 
-async def test_a_failure_counts_for_the_name_and_the_address_a_success_clears_the_name_alone(
-    place: Place,
+async def test_who_fails_too_often_waits_and_nothing_is_hashed(
+    autojump_clock: trio.testing.MockClock,
 ) -> None:
-    await refusal_of(place, "amal", "wrong")
-    await place.token("amal")
-    assert place.throttle.heard == [
-        ("failed", ["name amal", "address 10.0.0.1"]),
-        ("succeeded", ["name amal"]),
-    ]
+    async with open_place(logins=8) as place:
+        await place.furnish()
+        for _ in range(4):
+            await refusal_of(place, "amal", "wrong")
+        before = place.hasher.hashed
+        with pytest.raises(RateLimited) as refused:
+            await place.identity.sessions.login("amal", AMAL, "10.0.0.1", NOON)
+        assert refused.value.retry_ms > 0
+        assert place.hasher.hashed == before
+        await place.identity.sessions.login("mona", MONA, "10.0.0.1", NOON)
+        await place.identity.sessions.login("amal", AMAL, "10.0.0.2", NOON)
+        await trio.sleep(refused.value.retry_ms / 1000)
+        await place.identity.sessions.login("amal", AMAL, "10.0.0.1", NOON)
 
 
-async def test_who_fails_too_often_waits_and_nothing_is_hashed(place: Place) -> None:
-    place.throttle.seconds = 7.5
-    before = place.hasher.hashed
-    with pytest.raises(RateLimited) as refused:
-        await place.token("amal")
-    assert refused.value.retry_ms == 7500
-    assert place.hasher.hashed == before
+async def test_many_guesses_at_once_are_no_more_than_one_after_another() -> None:
+    async with open_place(logins=8) as place:
+        await place.furnish()
+        heard = []
+
+        async def guess() -> None:
+            with pytest.raises((AuthRequired, RateLimited)) as refused:
+                await place.identity.sessions.login("amal", "wrong", None, NOON)
+            heard.append(refused.type)
+
+        before = place.hasher.hashed
+        async with trio.open_nursery() as nursery:
+            for _ in range(30):
+                nursery.start_soon(guess)
+        assert place.hasher.hashed - before == 4
+        assert heard.count(RateLimited) == 26
 
 
-async def test_who_waits_for_a_turn_is_looked_at_again(place: Place) -> None:
-    place.throttle.after_failure = 60
-    heard = []
+async def test_a_success_is_no_failure_that_is_taken_for_one() -> None:
+    async with open_place(logins=8) as place:
+        await place.furnish()
+        for _ in range(20):
+            await place.token("amal")
 
-    async def guess() -> None:
-        with pytest.raises((AuthRequired, RateLimited)) as refused:
-            await place.identity.sessions.login("amal", "wrong", None, NOON)
-        heard.append(refused.type)
 
-    before = place.hasher.hashed
-    async with trio.open_nursery() as nursery:
-        for _ in range(10):
-            nursery.start_soon(guess)
-    assert place.hasher.hashed - before == 2, "those who had a turn before the first failure"
-    assert heard.count(RateLimited) == 8
+async def test_who_comes_when_too_many_wait_is_told_to_come_back() -> None:
+    async with open_place() as place:
+        await place.furnish()
+        slow, heard = trio.Event(), []
+
+        async def hold(work: Callable[[], Any]) -> Any:
+            await slow.wait()
+            return work()
+
+        async def guess() -> None:
+            with pytest.raises((AuthRequired, Busy)) as refused:
+                await place.identity.sessions.login("amal", "wrong", None, NOON)
+            heard.append(refused.type)
+
+        place.hasher.work = hold
+        async with trio.open_nursery() as nursery:
+            for _ in range(AT_ONCE + WAITING + 5):
+                nursery.start_soon(guess)
+            await trio.testing.wait_all_tasks_blocked()
+            assert heard == [Busy] * 5
+            slow.set()
 
 
 async def test_a_session_ends_and_the_answer_says_so(place: Place) -> None:
@@ -215,14 +247,11 @@ async def test_a_password_is_hashed_anew_where_its_parameters_are_old(
 
 
 async def test_a_password_that_is_changed_while_it_is_tried_lets_nobody_in(place: Place) -> None:
-    async def disable() -> None:
+    async def meanwhile(work: Callable[[], Any]) -> Any:
         await place.identity.register.disable_user(OPERATOR, "amal", NOON)
+        return work()
 
-    async def late(work: object) -> bool:
-        await disable()
-        return True
-
-    place.hasher._run = late  # type: ignore[assignment]
+    place.hasher.work = meanwhile
     await refusal_of(place, "amal", AMAL)
 
 
