@@ -54,7 +54,7 @@ def check_rules(access: Access, ground: Ground) -> Found:
 def _public(at: str, scope: Scope, ground: Ground) -> Found:
     yield from _stores(at, scope, ground)
     role = ground.roles.get(scope.role)
-    if role is None:
+    if role is None and scope.role:
         yield _wrong(f"{at}.role", "there is no such role")
     elif scope.role == OWNER and names(scope.branches, HOUSE):
         yield _wrong(f"{at}.role", "this role reaches users and devices: name the branches")

@@ -167,6 +167,7 @@ def test_who_brings_no_token_has_a_role_that_is_there(found: Found) -> None:
         return [f.path for f in found({"do": ["read"]}, public=[{"role": "r"}, scope])]
 
     assert places(role="clerk", modules=["far"]) == []
+    assert places(role="", modules=["m"]) == []
     assert places(role="clark") == ["$.public[1].role"]
     assert places(role="r", branches=["shup"]) == ["$.public[1].branches[0]"]
     assert places(role="r", modules=["n"]) == ["$.public[1].modules[0]"]
