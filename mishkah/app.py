@@ -16,6 +16,7 @@ import trio
 from mishkah.catalog import Catalog
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests, Network, is_loopback
+from mishkah.identity.hasher import Hasher
 from mishkah.limits import Limits
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
@@ -50,7 +51,10 @@ def _mismatch(error: ssl.SSLError) -> bool:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to serve: where to listen, whom to answer beyond loopback, and what a client may take."""
+    """How to serve: where to listen, whom to answer beyond loopback, and what a client may take.
+
+    Without access control nobody but this machine is served, unless it is to be *insecure*.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -59,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     proxies: tuple[Network, ...] = ()
     certificate: Certificate | None = None
     limits: Limits = Limits()
+    insecure: bool = False
 
     @property
     def guests(self) -> Guests:
@@ -68,7 +73,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def public(self) -> bool:
-        return not is_loopback(self.host.lower())
+        """Whether others than this machine may come: by its address, by a name, by a proxy."""
+        return not is_loopback(self.host.lower()) or bool(self.hosts or self.proxies)
 
 
 Listener = trio.abc.Listener[trio.abc.Stream]
@@ -86,8 +92,11 @@ Ready = Callable[[House, int], None]
 async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     """Serve *catalog* until SIGTERM or SIGINT, then finish what was received.
 
-    Raises CantServe where another server has the folder, or the port can't be had.
+    Raises CantServe where another server has the folder, the port can't be had, or everybody would
+    be let in to do everything.
     """
+    if settings.public and not (catalog.closed or settings.insecure):
+        raise CantServe(_TOO_OPEN)
     with locked(catalog.data):
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -96,7 +105,11 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
         with trio.open_signal_receiver(*STOPS) as signals:
             async with (
                 open_house(
-                    catalog, journals, guests=settings.guests, limits=settings.limits
+                    catalog,
+                    journals,
+                    guests=settings.guests,
+                    limits=settings.limits,
+                    hasher=Hasher() if catalog.closed else None,
                 ) as house,
                 trio.open_nursery() as doors,
             ):
@@ -106,6 +119,15 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 doors.start_soon(house.watch_lag)
                 ready(house, _port_of(listeners[0]))
         _ignore_stops()  # the receiver has given the signals their old meaning back
+
+
+_TOO_OPEN = """\
+This would let others read and write everything: there is no access control yet. Set it up with
+
+  mishkah-trio init
+
+or listen on loopback only (no --host, --allow-host, --trust-proxy). On a network of which you know
+every machine and every page that is opened there, --insecure serves all the same."""
 
 
 async def _stop_at(signals: AsyncIterator[int], doors: trio.CancelScope) -> None:

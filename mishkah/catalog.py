@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from mishkah.core.access import Access, Role
 from mishkah.core.config import (
     STORE_FILE,
     Branches,
@@ -25,6 +26,7 @@ from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.transact import Rules
+from mishkah.identity.tables import IDENTITY, identity_recipe
 from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
 from mishkah.roles import ACCESS, read_access, ready_made
@@ -56,12 +58,19 @@ class Catalog:
         ]
         if problems:
             raise BadFile(*problems)
-        own = read_bytes(data / ACCESS, ACCESS)
-        self.access = None if own is None else read_access(ACCESS, own)
-        """Who may do what, where the installation says so."""
-        self.roles = {**ready_made(plugins.modules), **(self.access.roles if self.access else {})}
-        """Every role: the installation's, else those of the modules' packages and our own."""
+        self.access, self.roles = self.read_roles()
+        """Who may do what where the installation says so, and every role there is."""
         self._schemas: dict[tuple[str, bytes], Schema] = {}
+
+    def read_roles(self) -> tuple[Access | None, Mapping[str, Role]]:
+        """Return the installation's own file of roles, and every role.
+
+        Those of the file win over those of the modules' packages and our own. Raises BadFile.
+        """
+        own = read_bytes(self.data / ACCESS, ACCESS)
+        access = None if own is None else read_access(ACCESS, own)
+        made = ready_made(self.plugins.modules)
+        return access, {**made, **(access.roles if access else {})}
 
     def _file(self, name: str, otherwise: bytes | None = None) -> object:
         content = read_bytes(self.data / name, name)
@@ -79,6 +88,11 @@ class Catalog:
             for branch in self.branches.branches
             for module in self.branches.modules_of(branch) or ()
         ]
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is access control: roles of its own, or somebody who may come in."""
+        return (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
 
     @property
     def named_modules(self) -> set[str]:
@@ -110,11 +124,15 @@ class Catalog:
         return self.modules.modules.get(module, Module())
 
     def folder(self, store: StoreId) -> Path:
+        if store == IDENTITY:
+            return self.data / "identity"
         branch, module = folder_name(store.branch), folder_name(store.module)
         return self.data / "branches" / branch / "modules" / module
 
     def store_path(self, store: StoreId) -> Path:
         """Return where the store's SQLite file lies: beside its live data."""
+        if store == IDENTITY:
+            return self.folder(store) / STORE_FILE
         live = self.folder(store) / self.module(store.module).live_path
         return live.with_name(STORE_FILE)
 
@@ -123,13 +141,21 @@ class Catalog:
         return self.folder(store) / self.module(store.module).history_path
 
     def on_disk(self) -> list[StoreId]:
-        """Return the stores that have a file: of listed branches, then of those of patterns."""
+        """Return the stores that have a file: of listed branches, of patterns, and the identity."""
         made = sorted(self.made_by_patterns())
         opened = [StoreId(b, m) for b in made for m in self.branches.modules_of(b) or ()]
-        return [store for store in [*self.listed, *opened] if self.store_path(store).is_file()]
+        every = [*self.listed, *opened, IDENTITY]
+        return [store for store in every if self.store_path(store).is_file()]
+
+    def kept(self, branch: str, module: str) -> StoreId | None:
+        """Return the store that an operator means: what a client may, or the identity store."""
+        store = StoreId(branch, module)
+        return store if store == IDENTITY else self.resolve(branch, module)
 
     def recipe(self, store: StoreId) -> Recipe:
         """Return what opens *store*, or raise BadFile with everything that is wrong with it."""
+        if store == IDENTITY:
+            return identity_recipe()
         file, schema = self._schema(store)
         findings: list[Finding] = []
         sequences = list(self._sequences(store, schema, findings))

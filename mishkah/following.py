@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import trio
 
-from mishkah.core.errors import Refused, UnknownModule
+from mishkah.core.errors import AuthExpired, AuthRequired, Refused
 from mishkah.core.frames import SERVICE_RESTART, UNAUTHORISED
 from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
@@ -26,8 +26,8 @@ async def follow(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:
         for listener in list(outbox.listeners):
             outbox.forget(listener)
         outbox.refuse(refusal, None)
-        gone = isinstance(refusal, UnknownModule)  # who comes back is told of which store
-        outbox.close(SERVICE_RESTART if gone else UNAUTHORISED, refusal.code)
+        out = isinstance(refusal, AuthRequired | AuthExpired)
+        outbox.close(UNAUTHORISED if out else SERVICE_RESTART, refusal.code)
 
 
 async def reseat(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:

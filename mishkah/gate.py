@@ -10,16 +10,28 @@ from mishkah.core.schema import Schema
 from mishkah.who import NOBODY, Who
 
 
+class Changes:
+    """Counts when somebody may be let in or left out, or may do other things than before."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._lot = trio.lowlevel.ParkingLot()
+
+    def note(self) -> None:
+        """Count one more, and wake who waits."""
+        self.version += 1
+        self._lot.unpark_all()
+
+    async def next(self) -> None:
+        """Wait until there is one more."""
+        await self._lot.park()
+
+
 class Gate(Protocol):
     """Decides at once and without I/O, by what is committed."""
 
     @property
-    def version(self) -> int:
-        """Grows whenever somebody may be let in or left out, or may do other things than before."""
-
-    @property
-    def changed(self) -> trio.lowlevel.ParkingLot:
-        """Where to wait for the next version."""
+    def changes(self) -> Changes: ...
 
     def now(self) -> float:
         """Return the time, in seconds since the epoch, by which what expires has expired."""
@@ -40,10 +52,8 @@ class Gate(Protocol):
 class OpenGate:
     """Lets everybody in to do everything: for development, on a machine of one's own."""
 
-    version = 0
-
     def __init__(self) -> None:
-        self.changed = trio.lowlevel.ParkingLot()
+        self.changes = Changes()
         self._grants: dict[StoreId, Grant] = {}
 
     def now(self) -> float:

@@ -22,6 +22,11 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
+from mishkah.identity.gate import ClosedGate, Roles
+from mishkah.identity.hasher import Hasher
+from mishkah.identity.identity import Identity
+from mishkah.identity.tables import IDENTITY
+from mishkah.identity.throttle import Throttle
 from mishkah.journal import OpenJournal
 from mishkah.jsonfile import BadFile
 from mishkah.keeper import Keeper
@@ -29,6 +34,7 @@ from mishkah.limits import Limits
 from mishkah.rates import Rates
 from mishkah.requests import Request
 from mishkah.rights import Rights
+from mishkah.roles import ACCESS
 from mishkah.session import FAREWELL, Session
 from mishkah.site.assembly import make_site
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
@@ -58,10 +64,10 @@ class House:
         clock: Clock,
         guests: Guests,
         limits: Limits,
-        gate: Gate,
+        hasher: Hasher | None,
+        gate: Gate | None,
     ) -> None:
         self.catalog = catalog
-        self.gate = gate
         self.origins = guests.origins
         self.keepers: dict[StoreId, Keeper] = {}
         self.stopping = trio.Event()
@@ -75,6 +81,11 @@ class House:
         self._limits = limits
         self._turns = Turns()
         self.rates = Rates(limits, self.tally.limited)
+        self.identity = None if hasher is None else self._identity(hasher)
+        self.gate: Gate = gate or OpenGate()
+        if self.identity is not None:
+            self.gate = ClosedGate(self.identity, self._roles, clock)
+            sessions.start_soon(self._guard, self.identity, self.gate)
         self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
@@ -121,6 +132,23 @@ class House:
             finally:
                 self.outboxes.discard(outbox)
 
+    def _identity(self, hasher: Hasher) -> Identity:
+        inbox = self.inbox(IDENTITY)
+        throttle = Throttle(self._limits, self.tally.limited)
+        return Identity(self.keepers[IDENTITY], inbox, hasher, throttle)
+
+    async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
+        """Keep up what the gate stands on, until the house is stopped."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(gate.follow, self.catalog.data / ACCESS)
+            nursery.start_soon(identity.run)
+            await self.stopping.wait()
+            nursery.cancel_scope.cancel()
+
+    def _roles(self) -> Roles:
+        access, roles = self.catalog.read_roles()
+        return {**roles}, access.public if access else ()
+
     def rights(self) -> Rights:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
@@ -146,7 +174,7 @@ class House:
         A branch that is new, which a pattern allows, is there only for who may *make* it. One where
         a client may do nothing is not there for it. Raises UnknownModule.
         """
-        store = self.catalog.resolve(branch, module)
+        store = self._named(branch, module)
         if store is None or not rights.may_enter(store) or not self._may_open(store, make=make):
             raise UnknownModule
         try:
@@ -154,6 +182,11 @@ class House:
         except BadFile as bad:
             log.error("a store can't be opened: %s", bad)
             raise UnknownModule from bad
+
+    def _named(self, branch: str | None, module: str | None) -> StoreId | None:
+        if self.identity is not None and branch and module:
+            return self.catalog.kept(branch, module)
+        return self.catalog.resolve(branch, module)
 
     def _may_open(self, store: StoreId, *, make: bool) -> bool:
         """Keep patterns from making more branches than the installation allows."""
@@ -228,9 +261,13 @@ async def open_house(
     clock: Clock = wall_clock,
     guests: Guests | None = None,
     limits: Limits | None = None,
+    hasher: Hasher | None = None,
     gate: Gate | None = None,
 ) -> AsyncIterator[House]:
     """Keep a house open for the block; then let sessions and stores finish what they have.
+
+    With a *hasher*, for passwords, there is access control; without one everybody may do all. A
+    *gate* stands in for either in tests.
 
     No store is open yet: `House.open_listed` opens those that are listed, clients the others.
     """
@@ -244,7 +281,8 @@ async def open_house(
                 clock,
                 guests or Guests(),
                 limits or Limits(),
-                gate or OpenGate(),
+                hasher,
+                gate,
             )
             sessions.start_soon(house.pulse)
             try:

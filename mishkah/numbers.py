@@ -1,17 +1,17 @@
 """The rules of numbers of every store, and how far their counters are: read, never written."""
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 
 from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
+from mishkah.identity.tables import IDENTITY
 from mishkah.journal import JournalFailed
+from mishkah.sqlite.snapshot import beside
 
 Counter = tuple[str, str, str]
 """(table, field, period)"""
@@ -23,6 +23,8 @@ def sequences(catalog: Catalog, now: datetime) -> Iterator[dict[str, Any]]:
     Raises BadFile where a rule is wrong, and JournalFailed where a store can't be read.
     """
     for store in dict.fromkeys([*catalog.listed, *catalog.on_disk()]):
+        if store == IDENTITY:
+            continue  # its numbers follow no rule of the installation
         rules = catalog.recipe(store).rules
         local = now.astimezone(rules.zone)
         known = counters(catalog.store_path(store)) if rules.sequences else {}
@@ -49,17 +51,11 @@ def _origin(catalog: Catalog, store: StoreId, table: str, field: str) -> str:
 
 
 def counters(path: Path) -> Mapping[Counter, int]:
-    """Return the counters of the store in *path*, empty where there is none yet.
-
-    A store that nobody has open is read as it lies; else SQLite would write beside it.
-    """
+    """Return the counters of the store in *path*, empty where there is none yet."""
     if not path.is_file():
         return {}
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     try:
-        with contextlib.closing(apsw.Connection(f"file:{quote(str(path))}?{how}", flags)) as db:
-            db.set_busy_timeout(5000)
+        with beside(path) as db:
             lines: Any = db.execute("SELECT tbl, field, period, number FROM _counters")
             return {(table, field, period): number for table, field, period, number in lines}
     except apsw.Error as error:

@@ -1,12 +1,12 @@
 """What anybody may read of a store while its task writes: what is committed, at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
 import trio
 
-from mishkah.core.commit import Commit
+from mishkah.core.commit import Commit, of_row
 from mishkah.core.query import Page, Question
 from mishkah.core.schema import Schema, Table
 from mishkah.core.state import CounterKey, Record, State
@@ -48,6 +48,30 @@ class Reader(Protocol):
     async def commits(self, after: int, upto: int) -> list[Commit]:
         """See `Journal.commits`."""
 
+    async def history(
+        self, table: str, identifier: str, before: int | None, limit: int
+    ) -> list[Commit]:
+        """Return the last commits before *before* that changed one row, the newest first.
+
+        The row may be gone; of a commit's changes there are those of this row alone. They are
+        *limit* at most, and fewer where they are more than `READ_BYTES`: ask on from the last,
+        until none comes.
+        """
+
+
+def last_of_row(commits: Iterable[Commit], table: str, identifier: str, limit: int) -> list[Commit]:
+    """Return what *commits* did to one row, as `Reader.history` says."""
+    found: list[Commit] = []
+    size = 0
+    for commit in commits:
+        one = of_row(commit, table, identifier)
+        if one is not None:
+            found.append(one)
+            size += sum(len(change.json) for change in one.changes)
+            if len(found) == limit or size > READ_BYTES:
+                break
+    return found
+
 
 class MemoryReader:
     """Reads a history that is kept in memory, by doing it again."""
@@ -85,6 +109,13 @@ class MemoryReader:
             found.append(msgspec.structs.replace(commit, name=None))
             size += sum(len(change.json) for change in commit.changes)
         return found
+
+    async def history(
+        self, table: str, identifier: str, before: int | None, limit: int
+    ) -> list[Commit]:
+        await trio.lowlevel.checkpoint()
+        older = self._history if before is None else self._history[: max(before - 1, 0)]
+        return last_of_row(reversed(older), table, identifier, limit)
 
     async def _now(self) -> State:
         await trio.lowlevel.checkpoint()

@@ -7,8 +7,10 @@ from mishkah.core.errors import Refused
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
+from mishkah.core.seen import Author, author
 from mishkah.feed import Listener, Outbox
 from mishkah.journal import NameKey
+from mishkah.who import NOBODY, Who
 
 MAX_BATCH = 512
 """Requests that share one transaction."""
@@ -16,10 +18,12 @@ MAX_BATCH_BYTES = 4 * 2**20
 """Bytes of commands that do, the last of them aside."""
 TURNS = 3
 """Turns of the event loop from a socket's bytes to the inbox, about."""
+_OWNED = "\x1f"
+"""What stands between an owner and the name of its client."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A command: its size on the wire, the how-manyth of its session it is, and who asks.
+    """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
     *grant* is what its user may do; None may do all.
 
@@ -32,13 +36,26 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     number: int
     client: str | None = None
+    who: Who = NOBODY
     exact: bool = False
     grant: Grant | None = None
 
     @property
     def key(self) -> NameKey | None:
+        """The name of the write: its owner's, so that nobody else is answered with its outcome.
+
+        No client's name has a control character (`is_name`): none can pass for an owner and a name.
+        """
         ref = self.command.ref
-        return None if self.client is None or ref is None else (self.client, str(ref))
+        if self.client is None or ref is None:
+            return None
+        owner = self.who.owner
+        return f"{owner}{_OWNED}{self.client}" if owner else self.client, str(ref)
+
+    @property
+    def author(self) -> Author | None:
+        who = self.who
+        return author(self.client, who.device, who.user, who.session)
 
 
 class Told(msgspec.Struct, frozen=True):

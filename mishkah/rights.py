@@ -62,14 +62,14 @@ class Rights:
         while self._is_current():
             left = _LONGEST if self.who.expires is None else self.who.expires - self._gate.now()
             with trio.move_on_after(min(max(left, 0.0), _LONGEST)):
-                await self._gate.changed.park()
+                await self._gate.changes.next()
 
     def _become(self, who: Who) -> None:
         self.who = who
-        self._version = self._gate.version
+        self._version = self._gate.changes.version
         self._grants.clear()
 
     def _is_current(self) -> bool:
         expires = self.who.expires
         late = expires is not None and expires <= self._gate.now()
-        return self._version == self._gate.version and not late
+        return self._version == self._gate.changes.version and not late

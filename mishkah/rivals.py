@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from mishkah.core.commands import ops_of
 from mishkah.core.commit import Commit
 from mishkah.core.messages import Based, Insert
-from mishkah.core.seen import RowKey, Seen, Written, written
+from mishkah.core.seen import Author, RowKey, Seen, Written, written
 from mishkah.core.state import State
 from mishkah.core.wire import history_of
 from mishkah.journal import Journal
@@ -36,7 +36,7 @@ class Rivals:
     def of(self, ask: Ask) -> Seen | None:
         """Return what the user of *ask* saw; None where its command names no base."""
         seen = self._seen.get(id(ask))
-        return seen and seen.after(self._written, ask.client)
+        return seen and seen.after(self._written, ask.author)
 
     def note(self, commit: Commit) -> None:
         """Count *commit*, which the batch has made, for the commands after it."""
@@ -66,12 +66,12 @@ async def seen_by(ask: Ask, state: State, journal: Journal) -> Seen | None:
         for key in keys
         if key[0] in state.tables and (record := state.record(*key)) is not None
     }
-    found = await _since(command.base, last, ask.client, journal)
+    found = await _since(command.base, last, ask.author, journal)
     return Seen(command.base, {**dict.fromkeys(keys, frozenset()), **found})
 
 
 async def _since(
-    base: int, last: dict[RowKey, int], client: str | None, journal: Journal
+    base: int, last: dict[RowKey, int], author: Author | None, journal: Journal
 ) -> dict[RowKey, frozenset[str] | None]:
     """Follow rows back to *base*, from the commits that wrote them *last*, the newest first.
 
@@ -100,6 +100,6 @@ async def _since(
             if key not in one.rows or known is None:
                 rivals[key] = None
             else:
-                rivals[key] = known | one.rivals(key, client)
+                rivals[key] = known | one.rivals(key, author)
                 follow(key, one.rows[key][1])
     return rivals | dict.fromkeys(key for keys in waiting.values() for key in keys)

@@ -10,7 +10,7 @@ from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import digest
 from mishkah.core.commit import Commit, Name
-from mishkah.core.draft import Draft
+from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
@@ -98,6 +98,11 @@ class Store:
         return [listener.outbox for listener in self._showing.listeners]
 
     @property
+    def committed(self) -> View:
+        """What is committed, as it changes: never what is only asked for."""
+        return View(self._state)
+
+    @property
     def rows(self) -> int:
         return sum(len(table.records) for table in self._state.tables.values())
 
@@ -155,6 +160,9 @@ class Store:
                 command=request.command,
                 name=name,
                 client=request.client,
+                user=request.who.user,
+                device=request.who.device,
+                session=request.who.session,
                 seen=work.rivals.of(request),
                 grant=request.grant or self._all,
             )

@@ -26,7 +26,7 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
 
     def role_in(self, store: StoreId) -> str | None:
         """Return the role that counts in *store*; None where there is none."""
-        return next((scope.role for scope in self.scopes if scope.covers(store)), None)
+        return next((scope.role for scope in self.scopes if scope.covers(store)), None) or None
 
 
 NOBODY = Who()

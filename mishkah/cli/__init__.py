@@ -9,6 +9,7 @@ from mishkah.cli.config import config
 from mishkah.cli.doctor import doctor
 from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
+from mishkah.cli.history import history
 from mishkah.cli.inspect import branches, modules, plugins
 from mishkah.cli.new import new
 from mishkah.cli.openapi import openapi
@@ -57,6 +58,7 @@ main.add_command(update)
 main.add_command(delete)
 main.add_command(query)
 main.add_command(watch)
+main.add_command(history)
 main.add_command(check)
 main.add_command(backup)
 main.add_command(restore)

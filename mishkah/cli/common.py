@@ -23,6 +23,8 @@ data_option = click.option(
     show_envvar=True,
     help="The installation's folder.",
 )
+of_branch = click.option("--branch", required=True, help="The branch.")
+of_module = click.option("--module", required=True, help="The module.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Speak JSON on stdout.")
 
 

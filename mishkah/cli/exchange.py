@@ -8,14 +8,12 @@ from typing import TypeVar
 
 import rich_click as click
 
-from mishkah.catalog import Catalog
 from mishkah.checking import located
-from mishkah.cli.common import FINDINGS, data_option, json_option, tell
-from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.cli.common import FINDINGS, data_option, json_option, of_branch, of_module, tell
+from mishkah.cli.trouble import file_of, load_catalog, there, trouble
 from mishkah.clock import wall_clock
 from mishkah.core import exchange
 from mishkah.core.errors import Finding
-from mishkah.core.ids import StoreId
 from mishkah.core.seeding import Live, Seeded, as_fields, read_seeds
 from mishkah.core.values import stamp
 from mishkah.jsonfile import BadFile, parse_json, placing, shape
@@ -24,20 +22,10 @@ from mishkah.sqlite import StoreFile, read_state
 
 T = TypeVar("T")
 
-branch_option = click.option("--branch", required=True, help="The branch.")
-module_option = click.option("--module", required=True, help="The module.")
-
-
-def _store(catalog: Catalog, branch: str, module: str) -> StoreId:
-    store = catalog.resolve(branch, module)
-    if store is None:
-        raise LookupError("There is no such branch and module.")
-    return store
-
 
 @click.command("export")
-@branch_option
-@module_option
+@of_branch
+@of_module
 @data_option
 @click.option("--format", "form", type=click.Choice(["seeds", "events", "ndjson", "csv"]),
               default="seeds", show_default=True, help="The shape of what is written.")  # fmt: skip
@@ -49,11 +37,8 @@ def export(
     """Write the rows of a store, as they are at one moment; it may be served meanwhile."""
     with trouble():
         catalog = load_catalog(data)
-        store = _store(catalog, branch, module)
-        path = catalog.store_path(store)
-        if not path.is_file():
-            raise LookupError("This store has no file yet; serve it once.")
-        state = read_state(path, module)
+        store = there(catalog.resolve(branch, module))
+        state = read_state(file_of(catalog, store), module)
         if unknown := [name for name in tables if name not in state.tables]:
             raise LookupError(f"There is no table {unknown[0]}.")
         if form == "csv" and len(tables) != 1:
@@ -90,8 +75,8 @@ def _progress(things: Iterable[T], label: str, length: int) -> AbstractContextMa
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@branch_option
-@module_option
+@of_branch
+@of_module
 @data_option
 @click.option("--table", help="The table of a .csv file.")
 @click.option("--partial", is_flag=True, help="Import the good lines, report the others.")
@@ -112,7 +97,7 @@ def import_(
     count, content = 0, b""
     with trouble():
         catalog = load_catalog(data)
-        store = _store(catalog, branch, module)
+        store = there(catalog.resolve(branch, module))
         rules = catalog.recipe(store).rules
         with (
             locked(catalog.data),

@@ -77,6 +77,8 @@ def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ..
               help="Serve TLS with this certificate (PEM, with those that sign it).")  # fmt: skip
 @click.option("--tls-key", "key", type=click.Path(path_type=Path), metavar="FILE",
               envvar="MISHKAH_TLS_KEY", help="The certificate's private key (PEM).")  # fmt: skip
+@click.option("--insecure", is_flag=True,
+              help="Serve other machines without access control. Don't.")  # fmt: skip
 @click.option("--hang-limit", default=10.0, show_default=True, envvar="MISHKAH_HANG_LIMIT",
               show_envvar=True, type=click.FloatRange(min=0.1), metavar="SECONDS", callback=_finite,
               help="End the process when a plugin has not returned for so long.")  # fmt: skip
@@ -86,7 +88,7 @@ def _limits(context: click.Context, param: click.Parameter, lines: tuple[str, ..
 @json_option
 def serve(
     data: Path, host: str, port: int, hosts: tuple[str, ...], origins: tuple[str, ...],
-    proxies: tuple[Network, ...], chain: Path | None, key: Path | None,
+    proxies: tuple[Network, ...], chain: Path | None, key: Path | None, insecure: bool,
     hang_limit: float, limits: Limits, as_json: bool,
 ) -> None:  # fmt: skip
     """Serve the installation in DATA until ^C or SIGTERM.
@@ -99,6 +101,7 @@ def serve(
     settings = Settings(
         host=host, port=port, hosts=hosts, origins=origins, proxies=proxies,
         certificate=_certificate(chain, key), limits=limits,
+        insecure=insecure,
     )  # fmt: skip
 
     def ready(house: House, bound: int) -> None:
@@ -180,9 +183,26 @@ def _banner(house: House, settings: Settings, port: int) -> str:
         f"  branches that match {pattern.match} open on first use"
         for pattern in house.catalog.branches.patterns
     ]
-    where = (
-        f"Listening on {settings.host}: whoever reaches this address can read and write."
-        if settings.public
-        else "Listening on loopback only; no other machine can connect."
-    )
-    return "\n".join([*lines, "", where, "Stop with ^C.", ""])
+    return "\n".join([*lines, "", *_openness(house, settings), "Stop with ^C.", ""])
+
+
+def _openness(house: House, settings: Settings) -> list[str]:
+    """Say who may come in."""
+    if house.catalog.closed:
+        lines = ["Access control is on: people sign in, programs and devices show tokens."]
+        if settings.public and settings.certificate is None:
+            lines.append("Without TLS, whoever is in between can read passwords and tokens.")
+        return lines
+    if not settings.public:
+        return [
+            "Listening on loopback only; no other machine can connect.",
+            "There is no access control: all programs of this machine can read and write.",
+            "Before others may connect: mishkah-trio init",
+        ]
+    return [
+        "!" * 78,
+        "INSECURE: whoever reaches this server can read, change and delete everything,",
+        "customers, sales and money, and nothing tells who it was. Stop it and run",
+        "  mishkah-trio init",
+        "!" * 78,
+    ]

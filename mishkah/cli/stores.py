@@ -8,7 +8,7 @@ import rich_click as click
 
 from mishkah.catalog import Catalog
 from mishkah.cli.common import FINDINGS, data_option, json_option
-from mishkah.cli.trouble import load_catalog, trouble
+from mishkah.cli.trouble import load_catalog, there, trouble
 from mishkah.clock import wall_clock
 from mishkah.core.ids import StoreId, folder_name
 from mishkah.core.schema import Schema
@@ -74,9 +74,7 @@ def restore(file: Path, branch: str, module: str, data: Path) -> None:
     """
     with trouble():
         catalog = load_catalog(data)
-        store = catalog.resolve(branch, module)
-        if store is None:
-            raise LookupError("There is no such branch and module.")
+        store = there(catalog.kept(branch, module))
         aside = catalog.history(store) / f"replaced-{_now()}.sqlite3"
         with locked(catalog.data):
             path = catalog.store_path(store)

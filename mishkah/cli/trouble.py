@@ -9,6 +9,7 @@ import rich_click as click
 from mishkah.catalog import Catalog
 from mishkah.checking import read_catalog
 from mishkah.cli.common import FINDINGS, existing, tell
+from mishkah.core.ids import StoreId
 from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.jsonfile import BadFile
 from mishkah.lock import CantServe
@@ -38,6 +39,21 @@ def _said(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     return str(error.args[0] if isinstance(error, LookupError) else error)
+
+
+def there(store: StoreId | None) -> StoreId:
+    """Return *store*. Raises LookupError where it is none."""
+    if store is None:
+        raise LookupError("There is no such branch and module.")
+    return store
+
+
+def file_of(catalog: Catalog, store: StoreId) -> Path:
+    """Return the file of *store*. Raises LookupError where there is none yet."""
+    path = catalog.store_path(store)
+    if not path.is_file():
+        raise LookupError("This store has no file yet; serve it once.")
+    return path
 
 
 def load_catalog(data: Path) -> Catalog:

@@ -54,7 +54,10 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Name(msgspec.Struct, frozen=True):
-    """The name of a write, for ever: no client's other write may have it."""
+    """The name of a write, for ever: no client's other write may have it.
+
+    *client* begins with its owner, where it has one.
+    """
 
     client: str
     ref: str
@@ -65,7 +68,8 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """What one command did: `seq` is contiguous per store, *at* a timestamp in UTC.
 
     A migration is a commit without changes that has the new *schema*, as it was written; so is one
-    that gives *numbers* without a row.
+    that gives *numbers* without a row. *user* is the person who asked for it, at *device*, by the
+    token whose id is *session*.
     """
 
     seq: int
@@ -76,8 +80,21 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     ref: str | int | None = None
     user: str | None = None
+    device: str | None = None
+    session: str | None = None
     schema: bytes = b""
     numbers: tuple[str, ...] = ()
+
+    @property
+    def by(self) -> dict[str, str | int]:
+        """Who did it, as far as everybody is told; a session is nobody's business but the log's."""
+        who = {
+            "client": self.client,
+            "ref": self.ref,
+            "user": self.user,
+            "device": self.device,
+        }
+        return {key: value for key, value in who.items() if value is not None}
 
 
 _NOTHING = msgspec.Raw(b"null")
@@ -117,6 +134,20 @@ def encode_entry(commit: Commit, schema: Schema) -> bytes:
     if commit.numbers:
         return _encode(_Numbers(commit.numbers))
     return _encode([_logged(change, schema.tables[change.table]) for change in commit.changes])
+
+
+def mark_of(table: str, identifier: str) -> bytes:
+    """Return bytes that are in the `encode_entry` of every commit which changed this row.
+
+    They may be in others too: in a value that looks like an entry.
+    """
+    return b'{"table":%b,"id":%b,' % (_encode(table), _encode(identifier))
+
+
+def of_row(commit: Commit, table: str, identifier: str) -> Commit | None:
+    """Return *commit* with what it did to one row alone; None where it did nothing to it."""
+    changes = tuple(c for c in commit.changes if (c.table, c.id) == (table, identifier))
+    return msgspec.structs.replace(commit, changes=changes, name=None) if changes else None
 
 
 def _logged(change: Change, table: Table) -> _Logged:

@@ -98,6 +98,10 @@ class View:
         record = self._ground.record(table, identifier)
         return None if record is None else self._ground.schema.tables[table].decode(record.json)
 
+    def ids(self, table: str) -> Iterator[str]:
+        """Yield the id of every row of *table*, in the order in which they were inserted."""
+        return self._ground.ids(table)
+
     def rows(self, table: str) -> Iterator[Row]:
         """Yield every row of *table*; the cost grows with the table."""
         for identifier in self._ground.ids(table):

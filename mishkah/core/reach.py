@@ -22,7 +22,8 @@ def names(patterns: Iterable[str], name: str) -> bool:
 class Scope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A role, and the branches and modules where it counts; ``*`` is all of them.
 
-    A branch ending in ``*`` means every branch that begins with what is before it.
+    A branch ending in ``*`` means every branch that begins with what is before it. An empty role is
+    none: where it comes first, nothing may be done.
     """
 
     role: str

@@ -12,15 +12,31 @@ RowKey = tuple[str, str]
 """(table, id)"""
 
 
-class Written(msgspec.Struct, frozen=True):
-    """What one commit of *client* wrote: row → its fields, and the commit before of that row."""
+Author = tuple[str, str]
+"""A client's name, and whose client it is."""
 
-    client: str | None
+
+def author(
+    client: str | None, device: str | None, user: str | None, session: str | None
+) -> Author | None:
+    """Return by whose hand something is written; None where the client has no name.
+
+    Clients of the same name are one only within what they belong to: a device, whoever acts at it,
+    or else a person, or else the token of a program. These are what a commit records; it has no
+    owner of its own.
+    """
+    return None if client is None else (client, device or user or session or "")
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What one commit of *author* wrote: row → its fields, and the commit before of that row."""
+
+    author: Author | None
     rows: Mapping[RowKey, tuple[frozenset[str], int]]
 
-    def rivals(self, key: RowKey, client: str | None) -> frozenset[str]:
-        """Return the fields of the row *key* that were written; none where *client* did it."""
-        own = client is not None and self.client == client
+    def rivals(self, key: RowKey, author: Author | None) -> frozenset[str]:
+        """Return the fields of the row *key* that were written; none where *author* did it."""
+        own = author is not None and self.author == author
         return frozenset() if own else self.rows[key][0]
 
 
@@ -32,7 +48,8 @@ def written(commit: Commit) -> Written:
         fields = ((change.old or change.new) if change.new is not None else change.old) or ()
         known, was = rows.get(key, (frozenset(), change.was))
         rows[key] = (known.union(fields), was)
-    return Written(commit.client, rows)
+    whose = author(commit.client, commit.device, commit.user, commit.session)
+    return Written(whose, rows)
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -45,12 +62,12 @@ class Seen(msgspec.Struct, frozen=True):
     base: int
     rivals: Mapping[RowKey, frozenset[str] | None] = {}
 
-    def after(self, later: Mapping[RowKey, Sequence[Written]], client: str | None) -> "Seen":
+    def after(self, later: Mapping[RowKey, Sequence[Written]], author: Author | None) -> "Seen":
         """Return what is known when *later* commits, since the log was asked, wrote rows."""
         rivals = dict(self.rivals)
         for key, known in self.rivals.items():
             for one in later.get(key, ()):
-                known = None if known is None else known | one.rivals(key, client)
+                known = None if known is None else known | one.rivals(key, author)
             rivals[key] = known
         return Seen(self.base, rivals)
 

@@ -41,12 +41,20 @@ Called for every row that a command inserts or updates, after all its changes ar
 """
 
 
+Law = Callable[[View], None]
+"""(the store as a command would leave it) → None or `Invalid`.
+
+Called once for every command that touches its table, deletions included.
+"""
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """All that decides whether a command of one store is taken."""
 
     schema: Schema
     sequences: Mapping[str, tuple[Sequence, ...]] = {}
     validators: Mapping[str, tuple[Validator, ...]] = {}
+    laws: Mapping[str, tuple[Law, ...]] = {}
     zone: tzinfo = UTC
 
 
@@ -62,6 +70,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     name: Name | None = None
     client: str | None = None
     user: str | None = None
+    device: str | None = None
+    session: str | None = None
     importing: bool = False
     seen: Seen | None = None
     grant: Grant | None = None
@@ -94,6 +104,8 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         client=asked.client,
         ref=asked.command.ref,
         user=asked.user,
+        device=asked.device,
+        session=asked.session,
         numbers=numbers,
     )
 
@@ -310,7 +322,18 @@ class _Work:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
                     refusals.append(InvalidRow(None, (self._said(no, name, at),)))
-        return refusals
+        return refusals or self._obey_laws()
+
+    def _obey_laws(self) -> list[Refused]:
+        """Hold the whole store, as the command would leave it, against the tables' laws."""
+        touched = dict.fromkeys(change.table for change in self.draft.changes)
+        broken: list[Refused] = []
+        for law in dict.fromkeys(law for name in touched for law in self._rules.laws.get(name, ())):
+            try:
+                law(View(self.draft))
+            except Invalid as no:
+                broken.append(InvalidRow(None, (Detail("", "validator", no.text),)))
+        return broken
 
     def _said(self, no: Invalid, table: str, at: Place) -> Detail:
         """Return what a validator says; of fields that the user does not know, only that it is."""

@@ -92,9 +92,7 @@ def _change(commit: Commit, shown: Shown) -> bytes:
 
 
 def _by(commit: Commit) -> bytes:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
-    known = {key: value for key, value in who.items() if value is not None}
-    return b',"by":%b' % quote(known) if known else b""
+    return b',"by":%b' % quote(commit.by) if commit.by else b""
 
 
 def ack(

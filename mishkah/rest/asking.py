@@ -1,36 +1,29 @@
-"""How a request asks a store, and waits for its answer: by the inbox that sockets use."""
+"""How a request finds its store, and has it do a write."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import msgspec
-import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Ack, outcome
 from mishkah.core.commands import decode
-from mishkah.core.errors import Busy, StoreFailed, Text, UnknownTable
-from mishkah.core.frames import payloads
+from mishkah.core.errors import StoreFailed, Text, UnknownTable
 from mishkah.core.grants import Grant, lens_of
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Write
 from mishkah.core.schema import Table
 from mishkah.core.wire import seen_as
-from mishkah.feed import Mail, Outbox
 from mishkah.keeper import Keeper
 from mishkah.reader import Reader
-from mishkah.requests import Ask
-from mishkah.requests import Request as Asked
-from mishkah.rest.problems import Error, Problem
+from mishkah.rest.problems import Problem
 from mishkah.rest.requests import Parameters, guard, key_of, named, tag
 from mishkah.rights import Rights
 from mishkah.site.premises import Premises
 from mishkah.site.visitors import rights_of
 from mishkah.talk import Inbox
 from mishkah.turns import Turns
-
-PATIENCE = 5.0
-"""Seconds that a request waits for room in a store's inbox."""
 
 
 class Place(NamedTuple):
@@ -85,17 +78,6 @@ class Desk:
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]
 """Answers one method of one address. Raises what `problems.HANDLERS` tells."""
 
-
-class Ack(msgspec.Struct, tag="ACK", tag_field="type"):
-    """What a store says of a write that is done; *rows* are there as long as its log has them."""
-
-    seq: int
-    rows: list[msgspec.Raw] = []
-    numbers: list[str] = []
-    dup: bool = False
-
-
-_answer = msgspec.json.Decoder(Ack | Error).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -109,42 +91,19 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
     content = _encode({"ref": key or "http", **message, **exact}).decode()
     command = decode(content)
     assert isinstance(command, Write)
-    outbox = Outbox()
-    ask = Ask(
-        outbox=outbox,
-        command=command,
+    said = await outcome(
+        place.inbox,
+        command,
         size=len(content),
-        number=outbox.ask(len(content)),
         client=named(key) if key else None,
         exact=bool(exact),
         grant=place.grant,
+        who=place.rights.who,
+        otherwise=_UNKNOWN_OUTCOME,
     )
-    await send(place.inbox, ask)
-    mail = await answer_of(outbox, _UNKNOWN_OUTCOME)
-    (payload,) = payloads(b"".join(mail.pieces))
-    said = _answer(payload)
     if isinstance(said, Ack):
         return said
     raise Problem(said, 412 if exact and said.code == "CONFLICT" else None)
-
-
-async def send(inbox: Inbox, asked: Asked) -> None:
-    """Put *asked* into a store's inbox. Raises Busy, StoreFailed: then it is not there."""
-    try:
-        with trio.move_on_after(PATIENCE) as waiting:
-            await inbox.send(asked)
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        raise StoreFailed from None
-    if waiting.cancelled_caught:
-        raise Busy
-
-
-async def answer_of(outbox: Outbox, otherwise: Text = StoreFailed.text) -> Mail:
-    """Return the first mail in *outbox*. Raises StoreFailed, saying *otherwise*, if none comes."""
-    mail = await outbox.take()
-    if mail is None:
-        raise StoreFailed(otherwise)
-    return mail
 
 
 _UNKNOWN_OUTCOME = Text(

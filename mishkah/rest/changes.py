@@ -7,6 +7,7 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Error, answer_of, send
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Text
 from mishkah.core.frames import GOING_AWAY, payloads
@@ -16,8 +17,8 @@ from mishkah.core.wire import seen_as
 from mishkah.feed import Listener, Mail, Outbox
 from mishkah.following import follow
 from mishkah.requests import Join, Missed
-from mishkah.rest.asking import Desk, Place, answer_of, send
-from mishkah.rest.problems import Error, Problem
+from mishkah.rest.asking import Desk, Place
+from mishkah.rest.problems import Problem
 from mishkah.rest.reading import as_json
 from mishkah.rest.requests import (
     Parameters,
@@ -72,11 +73,10 @@ async def _page(place: Place, given: Parameters) -> Response:
 
 
 def _shown(commit: Commit, view: View) -> dict[str, Any]:
-    who = {"client": commit.client, "ref": commit.ref, "user": commit.user}
     return {
         "seq": commit.seq,
         "timestamp": commit.at,
-        "by": {key: value for key, value in who.items() if value is not None},
+        "by": commit.by,
         "changes": [_change(shown) for shown in view.shows(commit.changes)],
     }
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Error
 from mishkah.core import wire
 from mishkah.core.errors import BadMessage, Internal, NotFound, Refused, StoreFailed, Text
 from mishkah.core.frames import payloads
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 
 STATUS: Mapping[str, int] = {
     "BAD_MESSAGE": 400,
+    "AUTH_REQUIRED": 401,
+    "AUTH_EXPIRED": 401,
     "FORBIDDEN": 403,
     "UNKNOWN_MODULE": 404,
     "UNKNOWN_TABLE": 404,
@@ -39,24 +42,6 @@ STATUS: Mapping[str, int] = {
     "STORE_FAILED": 503,
     "STORAGE_FULL": 507,
 }
-
-
-class Detail(msgspec.Struct):
-    path: str
-    rule: str
-    message: str
-    text: dict[str, str]
-
-
-class Error(msgspec.Struct, tag="ERROR", tag_field="type"):
-    """An ERROR of the socket, as a store has told it."""
-
-    code: str
-    text: dict[str, str]
-    details: list[Detail] = []
-    more: int = 0
-    current: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    retry_ms: int = 0
 
 
 _error = msgspec.json.Decoder(Error).decode

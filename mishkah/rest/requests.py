@@ -127,11 +127,14 @@ def guard(request: Request) -> dict[str, Any]:
 
 
 def key_of(request: Request) -> str | None:
-    """Return the Idempotency-Key, as it is or in quotes; None where there is none."""
-    header = request.headers.get("idempotency-key")
-    if header is None:
+    """Return the Idempotency-Key, as it is or in quotes; None where there is none.
+
+    Of two, a proxy might take the one that we don't.
+    """
+    headers = request.headers.getlist("idempotency-key")
+    if not headers:
         return None
-    key = header.strip()
+    key = headers[0].strip() if len(headers) == 1 else ""
     if key[:1] == '"' == key[-1:] and len(key) > 1:
         key = key[1:-1]
     if not _KEY.fullmatch(key):

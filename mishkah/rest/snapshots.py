@@ -6,12 +6,13 @@ import trio
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import answer_of, send
 from mishkah.core.frames import payloads
 from mishkah.core.messages import Subscribe
 from mishkah.core.wire import seen_as
 from mishkah.feed import Listener, Outbox
 from mishkah.requests import Join
-from mishkah.rest.asking import Desk, answer_of, send
+from mishkah.rest.asking import Desk
 from mishkah.rest.changes import raise_error
 from mishkah.rest.reading import as_known
 from mishkah.rest.requests import Parameters, is_known, list_parameter, tag

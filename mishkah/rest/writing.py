@@ -7,8 +7,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mishkah.asking import Ack
 from mishkah.core.errors import BadMessage, Detail, Text, pointer
-from mishkah.rest.asking import Ack, Desk, Place, write
+from mishkah.rest.asking import Desk, Place, write
 from mishkah.rest.requests import Parameters, key_of, read_body
 
 _encode = msgspec.json.Encoder().encode

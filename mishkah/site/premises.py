@@ -9,6 +9,7 @@ from mishkah.catalog import Catalog
 from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
 from mishkah.gate import Gate
+from mishkah.identity.identity import Identity
 from mishkah.keeper import Keeper
 from mishkah.rates import Rates
 from mishkah.rights import Rights
@@ -34,6 +35,10 @@ class Premises(Protocol):
 
     @property
     def gate(self) -> Gate: ...
+    @property
+    def identity(self) -> Identity | None:
+        """Who may come in; None where everybody may."""
+
     @property
     def origins(self) -> frozenset[str]:
         """Of which pages, beside the house's own, cookies count."""

@@ -4,7 +4,7 @@ from mishkah.sqlite.backup import back_up, restore, verified
 from mishkah.sqlite.file import SchemaBlocked, StoreFile
 from mishkah.sqlite.journal import SqliteJournals
 from mishkah.sqlite.migrating import Plan
-from mishkah.sqlite.snapshot import read_state
+from mishkah.sqlite.snapshot import read_row_history, read_state
 
 __all__ = [
     "Plan",
@@ -12,6 +12,7 @@ __all__ = [
     "SqliteJournals",
     "StoreFile",
     "back_up",
+    "read_row_history",
     "read_state",
     "restore",
     "verified",

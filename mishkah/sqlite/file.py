@@ -15,7 +15,7 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.values import stamp
 from mishkah.journal import JournalDamaged, JournalFailed, JournalFull, Named, NameKey
-from mishkah.sqlite.lines import HOUSE, Head
+from mishkah.sqlite.lines import ENTRIES, FORMAT, FROM_OLDER, HOUSE, OLDER, Head
 from mishkah.sqlite.migrating import Blocked, Migration, Plan, read_source
 from mishkah.sqlite.reading import UNREADABLE, Mismatch, load_state, read_commits, read_names
 from mishkah.sqlite.tables import SqlTable, checksum, ddl
@@ -23,8 +23,7 @@ from mishkah.sqlite.writing import write_commit
 
 T = TypeVar("T")
 
-FORMAT = 1
-_ENTRIES = 1000
+_TOGETHER = 1000
 """Entries of the log that are looked at together."""
 
 _SYNC_CODES = {apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR_DIR_FSYNC, apsw.SQLITE_IOERR_CLOSE}
@@ -47,9 +46,9 @@ class StoreFile:
     """One store's file. One thread at a time; `close` it.
 
     A file of another schema than *schema* is migrated, as one commit at the time of *clock*; where
-    that would lose something it is refused, unless *losing*. With *as_is* it is opened with the
-    schema that it has. Every call raises JournalDamaged where the file is not what was written, or
-    can't have the schema, and names it.
+    that would lose something it is refused, unless *losing*. One of the older format is made one of
+    today's. With *as_is* it is opened with the schema and the format that it has. Every call raises
+    JournalDamaged where the file is not what was written, or can't have the schema, and names it.
     """
 
     def __init__(
@@ -104,7 +103,7 @@ class StoreFile:
         """Check everything: what `load` checks, and the content of every entry of the log."""
         seq = self.load().seq
         after = 0
-        while after < seq and (some := self.commits(after, min(after + _ENTRIES, seq))):
+        while after < seq and (some := self.commits(after, min(after + _TOGETHER, seq))):
             after = some[-1].seq
 
     def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
@@ -113,7 +112,7 @@ class StoreFile:
 
     def commits(self, after: int, upto: int) -> list[Commit]:
         """See `Journal.commits`."""
-        return self._read(read_commits, self._db, self.schema, after, upto)
+        return self._read(read_commits, self._db, self.schema, after, upto, self._format)
 
     def append(self, commits: Sequence[Commit]) -> None:
         """Keep *commits* in one transaction; see `Journal.append`."""
@@ -143,14 +142,29 @@ class StoreFile:
         db.pragma("cell_size_check", True)
         if (said := db.pragma("integrity_check")) != "ok":
             raise Mismatch(f"SQLite finds it damaged: {str(said)[:200]}")
-        if self._meta("format") != FORMAT:
-            raise Mismatch(f"its format is not {FORMAT}")
+        self._format = self._read_format()
         self.epoch = str(self._meta("epoch"))
         self._head = self._read_head()
         if self._as_is:
             self.schema = read_source(str(self._meta("schema")), self.schema.module)
-        elif any(self._meta(key) != value for key, value in _described(self.schema).items()):
+            return
+        if self._format == OLDER:
+            self._renew()
+        if any(self._meta(key) != value for key, value in _described(self.schema).items()):
             self._migrate()
+
+    def _read_format(self) -> int:
+        found = self._meta("format")
+        if found not in ENTRIES:
+            raise Mismatch(f"its format is none of {', '.join(map(str, ENTRIES))}")
+        return int(str(found))
+
+    def _renew(self) -> None:
+        """Make a file of the older format one of this; a server of then opens it no more."""
+        with self._db:
+            self._db.execute(FROM_OLDER)
+            set_meta(self._db, "format", FORMAT)
+        self._format = FORMAT
 
     def plan_for(self, schema: Schema) -> Plan:
         """Return what a migration to *schema* would do; nothing is done."""

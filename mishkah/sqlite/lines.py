@@ -1,13 +1,18 @@
 """What a store's file holds beside its rows, and how much there is of everything."""
 
+from typing import Any
+
 import msgspec
+
+from mishkah.sqlite.tables import checksum
 
 HOUSE = """
 CREATE TABLE _meta (
   key TEXT PRIMARY KEY NOT NULL, value, sum INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE _log (
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, sum INTEGER NOT NULL,
-  client TEXT, ref, user TEXT, counters TEXT NOT NULL, changes TEXT NOT NULL);
+  client TEXT, ref, user TEXT, counters TEXT NOT NULL, changes TEXT NOT NULL,
+  device TEXT, session TEXT);
 CREATE TABLE _names (
   client TEXT NOT NULL, ref TEXT NOT NULL, seq INTEGER NOT NULL, digest BLOB NOT NULL,
   sum INTEGER NOT NULL, PRIMARY KEY (client, ref)) WITHOUT ROWID;
@@ -16,6 +21,18 @@ CREATE TABLE _counters (
   sum INTEGER NOT NULL, PRIMARY KEY (tbl, field, period)) WITHOUT ROWID;
 """
 """The log, the names of writes, the counters, and what is said of the whole."""
+
+FORMAT = 2
+"""What `_meta` says of all this."""
+OLDER = 1
+"""The format of a log without *device* and *session*."""
+FROM_OLDER = "ALTER TABLE _log ADD COLUMN device TEXT; ALTER TABLE _log ADD COLUMN session TEXT"
+"""What makes a file of the older format one of this; its lines stay as they are."""
+
+ENTRY = "seq,at,client,ref,user,counters,changes,device,session"
+"""The columns of a line of the log that `entry_sum` counts."""
+ENTRIES = {OLDER: ENTRY.replace("device,session", "NULL,NULL"), FORMAT: ENTRY}
+"""The same, as they are read from a file of either format."""
 
 
 class Head(msgspec.Struct):
@@ -45,3 +62,13 @@ def add(total: list[int], lines: int, sums: int) -> None:
     """Count *lines* more, whose checksums are *sums* more."""
     total[0] += lines
     total[1] += sums
+
+
+def entry_sum(*line: Any) -> int:
+    """Return the checksum of one line of the log, whose `ENTRY` is *line*.
+
+    Device and session join it only where there is one of them: a line of the older format keeps
+    the checksum that it was written with.
+    """
+    *told, device, session = line
+    return checksum(*told) if device is None and session is None else checksum(*line)

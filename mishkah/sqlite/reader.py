@@ -18,7 +18,7 @@ from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.reader import Found
 from mishkah.sqlite.lines import Head
 from mishkah.sqlite.questions import answer, find_row
-from mishkah.sqlite.reading import UNREADABLE, Mismatch, read_commits
+from mishkah.sqlite.reading import UNREADABLE, Mismatch, read_commits, read_history
 from mishkah.sqlite.tables import SqlTable
 
 T = TypeVar("T")
@@ -68,6 +68,11 @@ class SqliteReader:
 
     async def commits(self, after: int, upto: int) -> list[Commit]:
         return await self._read(read_commits, self._schema, after, upto)
+
+    async def history(
+        self, table: str, identifier: str, before: int | None, limit: int
+    ) -> list[Commit]:
+        return await self._read(read_history, self._schema, table, identifier, before, limit)
 
     def close(self) -> None:
         """Close what is idle, and what is in use when it is given back."""

@@ -6,12 +6,12 @@ from typing import Any
 import apsw
 import msgspec
 
-from mishkah.core.commit import Commit, Taken, decode_entry
+from mishkah.core.commit import Commit, Taken, decode_entry, mark_of
 from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
 from mishkah.journal import Named, NameKey
-from mishkah.reader import READ_BYTES
-from mishkah.sqlite.lines import Head, add
+from mishkah.reader import READ_BYTES, last_of_row
+from mishkah.sqlite.lines import ENTRIES, FORMAT, Head, add, entry_sum
 from mishkah.sqlite.tables import SqlTable, checksum, row_sum
 
 
@@ -98,11 +98,10 @@ def read_names(db: apsw.Connection, wanted: Iterable[NameKey]) -> dict[NameKey, 
     return found
 
 
-def read_commits(db: apsw.Connection, schema: Schema, after: int, upto: int) -> list[Commit]:
-    sql = (
-        "SELECT seq,at,client,ref,user,counters,changes,sum FROM _log"
-        " WHERE seq>? AND seq<=? ORDER BY seq"
-    )
+def read_commits(
+    db: apsw.Connection, schema: Schema, after: int, upto: int, form: int = FORMAT
+) -> list[Commit]:
+    sql = f"SELECT {ENTRIES[form]},sum FROM _log WHERE seq>? AND seq<=? ORDER BY seq"
     found: list[Commit] = []
     size = 0
     for line in _lines(db, sql, after, upto):
@@ -113,9 +112,27 @@ def read_commits(db: apsw.Connection, schema: Schema, after: int, upto: int) -> 
     return found
 
 
+def read_history(
+    db: apsw.Connection,
+    schema: Schema,
+    table: str,
+    identifier: str,
+    before: int | None,
+    limit: int,
+    form: int = FORMAT,
+) -> list[Commit]:
+    """See `Reader.history`. The log has no index of rows: SQLite looks for the row's mark in it."""
+    sql = (
+        f"SELECT {ENTRIES[form]},sum FROM _log"
+        " WHERE seq<ifnull(?,9e18) AND instr(changes,?) ORDER BY seq DESC"
+    )
+    lines = _lines(db, sql, before, mark_of(table, identifier).decode())
+    return last_of_row((_commit(line, schema) for line in lines), table, identifier, limit)
+
+
 def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:
-    _verify("_log", checksum(*line[:-1]), line[-1])
-    seq, at, client, ref, user, counters, changes, _ = line
+    _verify("_log", entry_sum(*line[:-1]), line[-1])
+    seq, at, client, ref, user, counters, changes, device, session, _ = line
     entry = decode_entry(changes.encode(), schema)
     return Commit(
         seq=seq,
@@ -123,6 +140,8 @@ def _commit(line: tuple[Any, ...], schema: Schema) -> Commit:
         client=client,
         ref=ref,
         user=user,
+        device=device,
+        session=session,
         counters=msgspec.json.decode(counters, type=tuple[Taken, ...]),
         **entry._asdict(),
     )

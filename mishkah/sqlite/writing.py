@@ -8,7 +8,7 @@ import msgspec
 from mishkah.core.commit import Change, Commit, Name, Taken, encode_entry
 from mishkah.core.schema import Schema
 from mishkah.journal import JournalFailed
-from mishkah.sqlite.lines import Head, add
+from mishkah.sqlite.lines import ENTRY, Head, add, entry_sum
 from mishkah.sqlite.tables import SqlTable, checksum
 
 
@@ -80,10 +80,10 @@ def write_log(db: apsw.Connection, commit: Commit, schema: Schema, total: list[i
         commit.user,
         msgspec.json.encode(commit.counters).decode(),
         encode_entry(commit, schema).decode(),
+        commit.device,
+        commit.session,
     )
-    stored = checksum(*line)
-    db.execute(
-        "INSERT INTO _log (seq,at,client,ref,user,counters,changes,sum) VALUES (?,?,?,?,?,?,?,?)",
-        (*line, stored),
-    )
+    stored = entry_sum(*line)
+    holes = "?," * len(line)
+    db.execute(f"INSERT INTO _log ({ENTRY},sum) VALUES ({holes}?)", (*line, stored))
     add(total, 1, stored)

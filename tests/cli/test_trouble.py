@@ -22,7 +22,7 @@ def test_an_option_that_can_not_be_is_refused(run: Any, words: tuple[str, ...]) 
 
 @pytest.mark.parametrize("host", ["a..b", "١", "a" * 300, "no.such.host.invalid"])
 def test_a_host_that_is_none_is_refused(run: Any, sample: Path, host: str) -> None:
-    result = run("serve", "--data", sample, "--port", 0, "--host", host, code=1)
+    result = run("serve", "--data", sample, "--port", 0, "--host", host, "--insecure", code=1)
     assert f"can't listen on {host}:0" in result.stderr
 
 

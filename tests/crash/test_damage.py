@@ -183,6 +183,7 @@ def test_bytes_that_are_no_text_are_damage(
 
 FLIPS = {
     "a column of the log": (b"changes TEXT", b"changeS_TEXT"),
+    "who wrote an entry of the log": (b"device TEXT", b"devibe TEXT"),
     "a column of the counters": (b"period TEXT NOT NULL, number", b"period TEXT NOT NULL, numbep"),
     "a column of a row": (b'"qty" INTEGER', b'"qt9" INTEGER'),
     "a table": (b"CREATE TABLE _log", b"CREATE TABLE _lng"),

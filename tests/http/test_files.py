@@ -18,33 +18,6 @@ from mishkah.testing import TestHouse, open_test_house
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 
 
-@pytest.fixture
-def folders(data: Path) -> Path:
-    """A data folder with pages, and with things beside them that nobody may see."""
-    (data / "static" / "pos" / ".git").mkdir(parents=True)
-    (data / "projects" / "my app").mkdir(parents=True)
-    (data / "static" / "empty").mkdir()
-    for name, content in {
-        "static/index.html": b"<script>own()</script>",
-        "static/pos/pos-mini-db.js": b"export const a = 1;",
-        "static/letters.txt": LETTERS,
-        "static/.secret": b"no",
-        "static/pos/.git/config": b"no",
-        "projects/my app/index.html": "<p>مرحبا</p>".encode(),
-        "projects/my app/منيو.mjs": b"export {};",
-        "projects/my app/app.webmanifest": b"{}",
-    }.items():
-        (data / name).write_bytes(content)
-    (data / "staticfiles.txt").write_bytes(b"no")
-    (data / "static" / "out.json").symlink_to(data / "branches.config.json")
-    (data / "static" / "way").symlink_to(data)
-    (data / "static" / "hidden").symlink_to(data / "static" / ".secret")
-    (data / "static" / "loop").symlink_to(data / "static" / "loop")
-    (data / "static" / "inside.txt").symlink_to(data / "static" / "letters.txt")
-    os.mkfifo(data / "static" / "pipe")
-    return data
-
-
 def browser(house: TestHouse) -> httpx.AsyncClient:
     site: Any = make_site(house.house)
     return httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://localhost")
@@ -76,48 +49,6 @@ async def test_a_file_is_served_with_its_type(
     response = await shop.get(path)
     assert (response.status_code, response.headers["content-type"]) == (200, kind)
     assert len(response.content) == int(response.headers["content-length"]) > 0
-
-
-ATTACKS = [
-    "/../branches.config.json", "/static/../branches.config.json", "/static/%2e%2e/modules.json",
-    "/static/pos/../letters.txt", "/static/.%2e/modules.json", "/static/..%2fmodules.json",
-    "/%2e%2e%2fmodules.json", "/static/pos%2fpos-mini-db.js", "/static/..%5cmodules.json",
-    "/static/..\\modules.json", "/static/%252e%252e/modules.json", "/static/letters.txt%00",
-    "/static/letters.txt%00.png", "/static/%00", "/static/%0aletters.txt", "/static//letters.txt",
-    "//etc/passwd", "/static//etc/passwd", "/static/%2fetc/passwd", "/static/C:/letters.txt",
-    "/staticfiles.txt", "/static/.secret", "/.secret", "/static/%2esecret", "/static/hidden",
-    "/static/pos/.git/config", "/static/out.json", "/static/way/modules.json", "/static/way/",
-    "/static/loop", "/static/pipe", "/static/pos", "/static/pos/", "/static/empty/", "/projects/",
-    "/projects", "/static/letters.txt/", "/static/%ff%fe", "/static/%c0%ae%c0%ae/modules.json",
-    "/static/" + "x" * 300, "/static/" + "y/" * 3000, "/branches/shop/modules/m/live/data.json",
-    "/static/./letters.txt", "/%73tatic/../modules.json", "/static/...", "/static/~root",
-    "/branches.config.json", "/.mishkah.lock", "/projects/../modules.json", "/static/\udc80",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("path", ATTACKS)
-async def test_what_is_no_file_of_the_folders_is_not_there(folders: Path, path: str) -> None:
-    """The paths go to the site as they are; a client would tidy some of them up."""
-    raw = path.encode("utf-8", "surrogateescape")
-    said: list[Any] = []
-    scope = {
-        "type": "http", "method": "GET", "path": path, "raw_path": raw, "query_string": b"",
-        "headers": [(b"host", b"localhost")], "scheme": "http", "server": ("localhost", 80),
-        "client": ("127.0.0.1", 0),
-        "root_path": "", "http_version": "1.1", "asgi": {"version": "3.0", "spec_version": "2.4"},
-    }  # fmt: skip
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request"}
-
-    async def send(message: dict[str, Any]) -> None:
-        said.append(message)
-
-    async with open_test_house(folders) as house:
-        site: Any = make_site(house.house)
-        await site(scope, receive, send)
-    assert said[0]["status"] == 404
-    assert b"".join(message.get("body", b"") for message in said) == b"Not Found"
 
 
 async def test_a_folder_without_its_slash_leads_to_its_index(shop: httpx.AsyncClient) -> None:

@@ -62,6 +62,7 @@ class Writer:
         } if "bill" in schema.tables else {}  # fmt: skip
         self.rules = Rules(schema=schema, sequences=sequences)
         self.state = state or State(schema)
+        self.by: Mapping[str, Any] = {}
         self.history: list[Commit] = []
 
     def write(self, message: Mapping[str, Any], name: tuple[str, str] | None = None) -> Commit:
@@ -71,6 +72,7 @@ class Writer:
             command=command,
             name=Name(*name, digest(command)) if name else None,
             client=name and name[0],
+            **self.by,
         )
         at = datetime(2025, 10, 29, 12, 0, self.state.seq % 60, tzinfo=UTC)
         commit = transact(self.state, self.state.seq + 1, asked, self.rules, at)
@@ -92,18 +94,24 @@ class Writer:
         return self.write({"type": "INSERT", "table": "bill", "data": {"id": key}}, name)
 
     def full(self) -> list[Commit]:
-        """Return five commits with every type, a change, a delete, a counter and a name."""
+        """Return five commits with every type, a change, a delete, a counter and a name.
+
+        The first is by a person, at a device, by a token; of the others nobody is known.
+        """
+        self.by = {"user": "amal", "device": "till-1", "session": "k1"}
+        first = self.insert(
+            "a", ("till", "1"), name="شاي", email="a@x", qty=2**53, price=0.000000001,
+            sold=True, made_on="2025-01-02", seen_at="2025-01-02T03:04:05Z",
+            info={"n": [1, 2.5, None, True, "😀"]}, select="x",
+        )  # fmt: skip
+        self.by = {}
         return [
-            self.insert(
-                "a", ("till", "1"), name="شاي", email="a@x", qty=2**53, price=0.000000001,
-                sold=True, made_on="2025-01-02", seen_at="2025-01-02T03:04:05Z",
-                info={"n": [1, 2.5, None, True, "😀"]}, select="x",
-            ),
+            first,
             self.insert("b", name=None, price=-12345.6789, sold=False, qty=1),
             self.update("a", name="coffee", info=None),
             self.bill("1", ("till", "2")),
             self.delete("b"),
-        ]  # fmt: skip
+        ]
 
 
 def look(state: State) -> Any:

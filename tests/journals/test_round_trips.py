@@ -5,11 +5,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mishkah.core.commit import decode_entry, encode_entry
+from mishkah.core.commit import decode_entry, encode_entry, mark_of
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=12)
 INTEGER = st.integers(-(2**53), 2**53) | st.sampled_from([2**53, -(2**53), 0])
@@ -38,6 +39,8 @@ FIELDS: Mapping[str, st.SearchStrategy[Any]] = {
     "info": JSON,
     "select": TEXT,
 }
+KEY = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
+BY = st.fixed_dictionaries({n: st.none() | TEXT for n in ("user", "device", "session")})
 ROW = st.fixed_dictionaries({}, optional={n: st.none() | s for n, s in FIELDS.items()})
 
 
@@ -47,7 +50,7 @@ def spelled(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.differing_executors])
-@given(first=ROW, second=ROW)
+@given(first=ROW, second=ROW, by=BY, ref=KEY)
 def test_rows_and_log_come_back_as_they_went_in(
     new_journals: Any,
     new_writer: Any,
@@ -56,10 +59,14 @@ def test_rows_and_log_come_back_as_they_went_in(
     schema: Any,
     first: dict[str, Any],
     second: dict[str, Any],
+    by: dict[str, Any],
+    ref: str,
 ) -> None:
     async def main() -> None:
         journals, writer = new_journals(), new_writer(schema)
-        commits = [writer.insert("a", **spelled(first)), writer.update("a", **spelled(second))]
+        writer.by = by
+        named = writer.insert("a", ("till", ref), **spelled(first))
+        commits = [named, writer.update("a", **spelled(second))]
         async with journals(store, schema) as journal:
             await journal.load()
             await journal.append(commits)
@@ -73,7 +80,7 @@ def test_rows_and_log_come_back_as_they_went_in(
                     assert row[name] == value, name
                     assert value is None or type(row[name]) is type(value)
             back = await journal.commits(0, 2)
-            assert [c.changes for c in back] == [c.changes for c in commits]
+            assert back == [msgspec.structs.replace(commit, name=None) for commit in commits]
             await journal.append([writer.delete("a")])
             assert looked_at(await journal.load()) == looked_at(writer.state)
 
@@ -81,15 +88,17 @@ def test_rows_and_log_come_back_as_they_went_in(
 
 
 @settings(max_examples=100)
-@given(first=ROW, second=ROW)
+@given(key=KEY, first=ROW, second=ROW)
 def test_the_logs_spelling_of_changes_is_read_back(
-    new_writer: Any, schema: Any, first: dict[str, Any], second: dict[str, Any]
+    new_writer: Any, schema: Any, key: str, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     writer = new_writer(schema)
-    writer.insert("a", **spelled(first))
-    writer.update("a", **spelled(second))
-    writer.delete("a")
+    writer.insert(key, **spelled(first))
+    writer.update(key, **spelled(second))
+    writer.delete(key)
     for commit in writer.history:
-        back = decode_entry(encode_entry(commit, schema), schema).changes
+        line = encode_entry(commit, schema)
+        assert (mark_of("item", key) in line) == bool(commit.changes)
+        back = decode_entry(line, schema).changes
         assert repr(back) == repr(commit.changes)
         assert [c.before() for c in back] == [c.before() for c in commit.changes]

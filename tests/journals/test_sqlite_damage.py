@@ -90,7 +90,7 @@ LOADED = [
     "DELETE FROM _log",
     "UPDATE _log SET sum = sum + 1 WHERE seq = 3",
     "UPDATE _log SET seq = 9 WHERE seq = 5",
-    "INSERT INTO _log VALUES (6, '', 0, NULL, NULL, NULL, '[]', '[]')",
+    "INSERT INTO _log VALUES (6, '', 0, NULL, NULL, NULL, '[]', '[]', NULL, NULL)",
     "DELETE FROM _meta WHERE key = 'head'",
     "UPDATE _meta SET value = 'x' WHERE key = 'head'",
     "UPDATE _meta SET sum = sum + 1 WHERE key = 'head'",
@@ -147,7 +147,10 @@ def test_text_that_is_no_unicode_is_damage_and_no_passing_failure(
 @pytest.mark.parametrize(
     "cell",
     ["at = '2020-01-01T00:00:00.000Z'", "client = 'x'", "client = NULL", "ref = '7'", "ref = 1",
-     "user = 'root'", "counters = '[[]]'", "changes = '[]'", "changes = replace(changes, 'a', 'b')",
+     "user = 'root'", "device = 'till-2'", "device = NULL", "device = CAST(x'ff' AS TEXT)",
+     "session = 'k3'", "session = NULL", "device = NULL, session = NULL",
+     "device = session, session = device", "counters = '[[]]'", "changes = '[]'",
+     "changes = replace(changes, 'a', 'b')",
      "changes = NULL || ''"],
 )  # fmt: skip
 def test_a_changed_entry_of_the_log_is_found_when_it_is_read(
@@ -159,6 +162,17 @@ def test_a_changed_entry_of_the_log_is_found_when_it_is_read(
     file = StoreFile(kept, schema)
     file.load()
     assert [c.seq for c in file.commits(1, 5)] == [2, 3, 4, 5], "the others can still be read"
+    with pytest.raises(JournalDamaged, match=r"store\.sqlite3"):
+        file.commits(0, 5)
+    file.close()
+
+
+@pytest.mark.parametrize("cell", ["device = 'x'", "session = ''", "device = 0", "session = x''"])
+def test_somebody_made_up_for_an_entry_of_nobody_is_found(
+    kept: Path, schema: Any, cell: str
+) -> None:
+    tamper(kept, f"UPDATE _log SET {cell} WHERE seq = 2")
+    file = StoreFile(kept, schema)
     with pytest.raises(JournalDamaged, match=r"store\.sqlite3"):
         file.commits(0, 5)
     file.close()

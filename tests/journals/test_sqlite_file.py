@@ -10,6 +10,7 @@ import pytest
 
 from mishkah.journal import JournalDamaged, JournalFailed, JournalFull
 from mishkah.sqlite import StoreFile
+from mishkah.sqlite.tables import checksum
 
 
 def query(path: Path, sql: str) -> list[Any]:
@@ -125,9 +126,11 @@ def test_a_file_that_is_no_store_is_damaged_and_named(
 def test_a_file_of_another_format_is_refused(path: Path, schema: Any) -> None:
     keep(path, schema, [])
     with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE _meta SET value = 2 WHERE key = 'format'")
+        db.execute(
+            "UPDATE _meta SET value = 3, sum = ? WHERE key = 'format'", (checksum("format", 3),)
+        )
         db.commit()
-    with pytest.raises(JournalDamaged, match=r"store\.sqlite3"):
+    with pytest.raises(JournalDamaged, match=r"store\.sqlite3: its format is none of 1, 2"):
         StoreFile(path, schema)
 
 

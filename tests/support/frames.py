@@ -1,4 +1,4 @@
-"""What a server has sent, taken apart by RFC 6455, and not by our own code."""
+"""Frames of RFC 6455: a client's put together, a server's taken apart, and not by our own code."""
 
 import json
 from typing import Any
@@ -9,6 +9,26 @@ CONTROL = 0x08
 
 Frame = tuple[int, bytes]
 """(first byte, payload)"""
+
+
+_MASK = b"\x01\x02\x03\x04"
+
+
+def sent(payload: bytes, first: int = TEXT, *, mask: bool = True) -> bytes:
+    """Return a client's frame whose first byte is *first*, in the shortest length that fits."""
+    bit = 0x80 if mask else 0
+    size = len(payload)
+    if size < 126:
+        head = bytes([first, bit | size])
+    elif size < 65536:
+        head = bytes([first, bit | 126]) + size.to_bytes(2)
+    else:
+        head = bytes([first, bit | 127]) + size.to_bytes(8)
+    if not mask:
+        return head + payload
+    whole = _MASK * (size // 4 + 1)
+    masked = int.from_bytes(payload) ^ int.from_bytes(whole[:size])
+    return head + _MASK + masked.to_bytes(size)
 
 
 def read_stream(stream: bytes) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trio
-from support.talking import SHOP, beside, insert, subscribe, until_synced, update
+from support.talking import SHOP, beside, insert, subscribe, until_synced
 from trio.testing import MockClock
 
 from mishkah.limits import Limits
@@ -122,22 +121,6 @@ async def test_an_ack_has_rows_or_numbers(autojump_clock: MockClock, data: Path)
         assert await till.ask(gone) == {"type": "ACK", "ref": 3, "seq": 4, "rows": [None]}
 
 
-async def test_what_a_message_does_not_have_is_refused_wherever_it_stands(
-    autojump_clock: MockClock, data: Path
-) -> None:
-    async with open_test_house(data) as house, house.v1("a") as till:
-        await till.ask(insert("a", "a"))
-        for n, message in enumerate([
-            {**insert("b", None), "base": 1}, {"type": "SUBSCRIBE", **SHOP, "client": "other"},
-            {**update("a", None, changes={}), "bsae": 1}, {"type": "PING", "then": 1},
-            {"type": "NEXT", "table": "item", "field": "code", "base": 1, **SHOP},
-            {"type": "UNSUBSCRIBE", **SHOP, "where": []}, {"type": "WELCOME"}, {"type": "insert"},
-            {"type": "TRANSACTION", "ops": [{**update("a", None, changes={}), "base": 1}], **SHOP},
-        ]):  # fmt: skip
-            no = await till.ask({**message, "ref": n})
-            assert (no["type"], no["code"]) == ("ERROR", "BAD_MESSAGE")
-
-
 async def test_a_seed_socket_gets_no_message_that_the_guide_does_not_show(
     autojump_clock: MockClock, data: Path, late: Any
 ) -> None:
@@ -171,13 +154,3 @@ async def test_a_ping_is_answered_with_the_servers_time(
             pong = await socket.receive()
             assert set(pong) == {"type", "now"}
             assert pong["now"] > "2025"
-
-
-@pytest.mark.parametrize("kind", ["HELLO", "SUBSCRIBE", "UNSUBSCRIBE"])
-async def test_a_seed_socket_has_one_subscription_for_life(
-    autojump_clock: MockClock, data: Path, kind: str
-) -> None:
-    async with open_test_house(data) as house, house.client() as seed:
-        await seed.receive()
-        message = {"type": kind, "ref": 1, **({"v": 1} if kind == "HELLO" else SHOP)}
-        assert (await seed.ask(message))["code"] == "BAD_MESSAGE"

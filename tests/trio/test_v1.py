@@ -84,32 +84,6 @@ async def test_one_socket_holds_many_stores_and_views(
         assert (await client.receive())["ref"] == 4
 
 
-@pytest.mark.parametrize(
-    ("asked", "code", "path"),
-    [
-        ({"branch": "nowhere"}, "UNKNOWN_MODULE", None),
-        ({"tables": ["item", "nothing"]}, "UNKNOWN_TABLE", "/tables/1"),
-        ({"tables": []}, "UNKNOWN_TABLE", "/tables/0"),
-        ({"where": ["name", "=", "x"]}, "INVALID", "/where/0"),
-        (
-            {"tables": ["item"], "where": {"and": [["name", "like", "x"]]}},
-            "INVALID",
-            "/where/and/0",
-        ),
-        ({"tables": "item"}, "BAD_MESSAGE", None),
-        ({"wehre": []}, "BAD_MESSAGE", None),
-    ],
-)
-async def test_a_subscription_that_can_not_be_is_refused(
-    autojump_clock: MockClock, data: Path, asked: dict[str, Any], code: str, path: str | None
-) -> None:
-    async with open_test_house(data) as house, house.v1("a") as client:
-        no = await subscribe(client, ref="r", **asked)
-        assert (no["type"], no["code"], no["ref"]) == ("ERROR", code, "r")
-        assert path is None or no["details"][0]["path"] == path
-        assert (await subscribe(client))["type"] == "SUBSCRIBED"
-
-
 async def test_a_socket_has_so_many_subscriptions(autojump_clock: MockClock, data: Path) -> None:
     async with open_test_house(data) as house, house.v1("a") as client:
         for n in range(64):

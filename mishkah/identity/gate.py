@@ -1,0 +1,121 @@
+"""The gate of a house with access control: who people are, and what their roles come to."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import trio
+
+from mishkah.clock import Clock
+from mishkah.core.access import OWNER, Role, grant_of
+from mishkah.core.errors import AuthRequired
+from mishkah.core.grants import Grant, TableGrant
+from mishkah.core.ids import StoreId
+from mishkah.core.reach import HOUSE, Scope
+from mishkah.core.schema import Schema
+from mishkah.identity.identity import Identity
+from mishkah.jsonfile import BadFile
+from mishkah.who import Who
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 1.0
+"""How often the file of roles is looked at."""
+PUBLIC = "public"
+"""Whose the names of writes are that come without a token."""
+MAX_GRANTS = 10_000
+"""Grants that are kept ready."""
+
+Roles = tuple[dict[str, Role], tuple[Scope, ...]]
+"""The roles by name, and what who brings no token may do."""
+
+
+class ClosedGate:
+    """Lets in whom *identity* knows, to do what their roles allow. *read* reads the roles anew.
+
+    It raises BadFile where they can't be read.
+    """
+
+    def __init__(self, identity: Identity, read: Callable[[], Roles], clock: Clock) -> None:
+        self.identity = identity
+        self.changes = identity.changes
+        self._clock = clock
+        self._read = read
+        self._roles, self._public = read()
+        self._grants: dict[tuple[str, StoreId, str | None], Grant] = {}
+
+    def now(self) -> float:
+        return self._clock().timestamp()
+
+    def identify(self, token: str | None) -> Who:
+        if token is None:
+            if not self._public:
+                raise AuthRequired
+            return Who(owner=PUBLIC, scopes=self._public)
+        return self.identity.identify(token, self._clock())
+
+    def again(self, who: Who) -> Who:
+        if who.session is not None:
+            return self.identity.again(who.session, self._clock())
+        return Who(owner=PUBLIC, scopes=self._public) if who.owner == PUBLIC else who
+
+    def may_enter(self, who: Who, store: StoreId) -> bool:
+        name = who.role_in(store)
+        role = None if name is None else self._roles.get(name)
+        if role is None or (store.branch == HOUSE and name != OWNER):
+            return False
+        return any(rule.allow and rule.reaches(store) for rule in role.rules)
+
+    def grant(self, who: Who, store: StoreId, schema: Schema) -> Grant:
+        name = who.role_in(store)
+        role = None if name is None else self._roles.get(name)
+        if name is None or role is None:
+            return Grant(schema, {})
+        key = (name, store, who.user if role.asks_user else None)
+        known = self._grants.get(key)
+        if known is None or known.whole is not schema:
+            if len(self._grants) >= MAX_GRANTS:
+                self._grants.clear()
+            known = grant_of(role, store, schema, who.user)
+            known = self._grants[key] = _looked_at(known) if store.branch == HOUSE else known
+        return known
+
+    async def follow(self, file: Path) -> None:
+        """Read the roles again whenever *file* has changed; what is wrong leaves them as they are.
+
+        Never returns.
+        """
+        seen = _mark(file)
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            if (mark := _mark(file)) == seen:
+                continue
+            seen = mark
+            try:
+                self._roles, self._public = self._read()
+            except BadFile as bad:
+                log.error("the roles stay as they were: %s", bad)
+                continue
+            self._grants.clear()
+            self.changes.note()
+            log.warning("the roles were read again")
+
+
+def _looked_at(grant: Grant) -> Grant:
+    """Return *grant* without leave to write: the house's own stores are written by the house."""
+    return Grant(
+        grant.whole,
+        {
+            name: TableGrant(table=one.table, shown=one.shown, held=one.held)
+            for name, one in grant.tables.items()
+        },
+    )
+
+
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    """Return what tells whether *file* was written since, None where it is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
