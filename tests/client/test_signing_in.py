@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from trio.testing import wait_all_tasks_blocked
 
-from mishkah.client import Database, Refusal, Undone, Write
-from mishkah.testing import ALL, FakeGate, TestHouse, open_test_house
+from mishkah.client import Database, Refusal, Undone, Write, connect
+from mishkah.testing import ALL, FakeGate, FaultyJournals, TestHouse, open_test_house
 
 SEES_STOCK = {"do": ["read"], "tables": ["item"], "fields": ["qty"], "where": ["qty", ">", 2]}
 SELLS = {"do": ["update", "insert"], "tables": ["item"], "fields": ["qty"]}
@@ -129,3 +130,26 @@ async def test_a_role_that_changes_changes_what_is_seen_and_what_is_told(
         assert [row["id"] for row in till.list("item")] == ["tea"]
         with pytest.raises(Refusal, match="FORBIDDEN"):
             await till.delete("item", "tea")
+
+
+async def test_a_write_that_is_done_as_rights_change_is_shown_all_the_time(
+    data: Path, gate: FakeGate, autojump_clock: object
+) -> None:
+    journals = FaultyJournals()
+    async with (
+        open_test_house(data, journals=journals, gate=gate) as house,
+        connect("ws://localhost", "shop", "m", token="good", client="a", dial=house.dial) as till,
+    ):
+        journals.seconds = 10
+        with till.subscribe("item") as changes:
+            till.insert("item", {"id": "cup"})  # the disk is busy with it
+            await trio.sleep(5)
+            write = till.update("item", "tea", {"qty": 9})
+            assert [(await anext(changes)).id for _ in range(2)] == ["cup", "tea"]
+            await wait_all_tasks_blocked()
+            gate.role("clerk", {**ALL, "fields": ["qty"]})
+            seen = []
+            while (change := await anext(changes)).new != {"id": "tea", "qty": 9}:
+                seen.append(change)
+            assert [one for one in seen if one.id == "tea"] == []
+            assert write.done

@@ -320,24 +320,19 @@ def test_whether_a_new_row_belongs_is_guessed_as_the_server_would_judge(
     assert belongs(where)(row) is holds
 
 
-def other_rights(pair: Pair, *rows: dict[str, Any], resync_first: bool = False) -> None:
+def other_rights(pair: Pair, *rows: dict[str, Any]) -> None:
     """Show *rows* and nothing else from now on, as a server does when a role has changed."""
-    told = [
-        ("SUBSCRIBED", {"view": "v", "epoch": "e.x", "seq": 2, "resumed": False}),
-        ("RESYNC", {"view": "*" if resync_first else "v", "epoch": "e.x", "reason": "rules"}),
-    ]
-    for kind, more in reversed(told) if resync_first else told:
-        pair.say(kind, **more)
+    pair.say("RESYNC", view="*", epoch="e", reason="rules")
+    pair.say("SUBSCRIBED", view="v", epoch="e.x", seq=2, resumed=False)
     view = {"view": "v", "epoch": "e.x", "seq": 2}
     pair.say("SNAPSHOT", **view, part=0, last=True, data={"item": rows})
     pair.say("SYNCED", **view)
 
 
-@pytest.mark.parametrize("resync_first", [False, True])
-def test_other_rights_show_the_new_view_and_nothing_else(resync_first: bool) -> None:
+def test_other_rights_show_the_new_view_and_nothing_else() -> None:
     pair = Pair().begin({"id": "a", "n": 1, "cost": 5}, {"id": "b", "n": 2, "cost": 6})
     pair.machine.screen.watched["item"] = 1
-    other_rights(pair, {"id": "a", "n": 1}, resync_first=resync_first)
+    other_rights(pair, {"id": "a", "n": 1})
     assert pair.machine.screen.rows("item") == [{"id": "a", "n": 1}]
     assert (pair.machine.status, pair.machine.replica.cursor) == ("live", Cursor("e.x", 2))
     told = {(one.id, one.operation, one.left) for one in pair.machine.screen.changes}
