@@ -12,6 +12,7 @@ from support.frames import read_stream
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Refused
+from mishkah.core.grants import Grant
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
@@ -86,9 +87,15 @@ class Shop:
         self.state = State(self.rules.schema)
         self.history: list[Commit] = []
 
-    def run(self, message: Any, at: datetime = NOON, importing: bool = False) -> Commit:
+    def run(
+        self,
+        message: Any,
+        at: datetime = NOON,
+        importing: bool = False,
+        grant: Grant | None = None,
+    ) -> Commit:
         """Commit what the JSON *message* asks for, or raise `Refused`."""
-        asked = Asked(command=decode(json.dumps(message)), importing=importing)
+        asked = Asked(command=decode(json.dumps(message)), importing=importing, grant=grant)
         commit = transact(self.state, self.state.seq + 1, asked, self.rules, at)
         self.state.apply(commit)
         self.history.append(commit)

@@ -64,7 +64,7 @@ def test_the_core_looks_at_no_clock_and_no_file(file: Path) -> None:
 
 
 PURE_CLIENT = [HOUSE / "client" / f"{name}.py" for name in (
-    "belongs", "errors", "heard", "machine", "outbox", "overlay", "replica", "screen",
+    "belongs", "errors", "greeting", "heard", "machine", "outbox", "overlay", "replica", "screen",
 )]  # fmt: skip
 
 
