@@ -10,6 +10,7 @@ from mishkah.core.messages import Write
 from mishkah.feed import Mail, Outbox
 from mishkah.requests import Ask, Request
 from mishkah.talk import Inbox
+from mishkah.who import NOBODY, Who
 
 PATIENCE = 5.0
 """Seconds that a request waits for room in a store's inbox."""
@@ -51,6 +52,7 @@ async def outcome(
     *,
     size: int = 0,
     client: str | None = None,
+    who: Who = NOBODY,
     exact: bool = False,
     grant: Grant | None = None,
     otherwise: Text = StoreFailed.text,
@@ -67,6 +69,7 @@ async def outcome(
         size=size,
         number=outbox.ask(size),
         client=client,
+        who=who,
         exact=exact,
         grant=grant,
     )

@@ -21,7 +21,8 @@ from mishkah.core.errors import (
 from mishkah.core.ids import StoreId
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
-from mishkah.journal import JournalDamaged, JournalFull
+from mishkah.identity.tables import IDENTITY
+from mishkah.journal import JournalDamaged, JournalFull, MemoryJournals
 from mishkah.testing import NOON, FaultyJournals
 from mishkah.who import Scope, Who
 
@@ -306,3 +307,13 @@ async def test_a_disk_that_takes_for_ever_is_not_waited_for(
         journals.seconds = 1000
         with pytest.raises(StoreFailed):
             await place.identity.sessions.login("amal", AMAL, None, NOON)
+
+
+async def test_a_commit_tells_who_made_it(autojump_clock: trio.testing.MockClock) -> None:
+    journals = MemoryJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        mona = await place.signed_in("mona")
+        await place.identity.register.disable_user(mona, "amal", NOON)
+    commit = journals.kept[IDENTITY].history[-1]
+    assert (commit.user, commit.session, commit.device) == ("mona", mona.session, None)
