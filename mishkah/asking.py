@@ -55,6 +55,7 @@ async def outcome(
     who: Who = NOBODY,
     exact: bool = False,
     grant: Grant | None = None,
+    who: Who = NOBODY,
     otherwise: Text = StoreFailed.text,
 ) -> Ack | Error:
     """Let a store do *command*, which has a ref; return what it says of it, when it is durable.
@@ -72,6 +73,7 @@ async def outcome(
         who=who,
         exact=exact,
         grant=grant,
+        who=who,
     )
     await send(inbox, ask)
     mail = await answer_of(outbox, otherwise)

@@ -65,6 +65,7 @@ class House:
         guests: Guests,
         limits: Limits,
         hasher: Hasher | None,
+        gate: Gate | None,
     ) -> None:
         self.catalog = catalog
         self.origins = guests.origins
@@ -81,7 +82,7 @@ class House:
         self._turns = Turns()
         self.rates = Rates(limits, self.tally.limited)
         self.identity = None if hasher is None else self._identity(hasher)
-        self.gate: Gate = OpenGate()
+        self.gate: Gate = gate or OpenGate()
         if self.identity is not None:
             self.gate = ClosedGate(self.identity, self._roles, clock)
             sessions.start_soon(self._guard, self.identity, self.gate)
@@ -261,10 +262,12 @@ async def open_house(
     guests: Guests | None = None,
     limits: Limits | None = None,
     hasher: Hasher | None = None,
+    gate: Gate | None = None,
 ) -> AsyncIterator[House]:
     """Keep a house open for the block; then let sessions and stores finish what they have.
 
-    With a *hasher*, for passwords, there is access control; without one everybody may do all.
+    With a *hasher*, for passwords, there is access control; without one everybody may do all. A
+    *gate* stands in for either in tests.
 
     No store is open yet: `House.open_listed` opens those that are listed, clients the others.
     """
@@ -279,6 +282,7 @@ async def open_house(
                 guests or Guests(),
                 limits or Limits(),
                 hasher,
+                gate,
             )
             sessions.start_soon(house.pulse)
             try:

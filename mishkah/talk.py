@@ -129,6 +129,7 @@ class Talk(ABC):
                     number=outbox.ask(size),
                     client=self.client,
                     grant=grant,
+                    who=self.rights.who,
                 )
                 await inbox.send(ask)
 

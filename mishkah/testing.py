@@ -25,7 +25,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.reach import ANY, Scope
 from mishkah.core.schema import Schema
 from mishkah.core.shapes import fit
-from mishkah.gate import Gate
+from mishkah.gate import Changes, Gate
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import SUBPROTOCOL
@@ -122,8 +122,7 @@ class FakeGate:
     """
 
     def __init__(self) -> None:
-        self.version = 0
-        self.changed = trio.lowlevel.ParkingLot()
+        self.changes = Changes()
         self._roles: dict[str, Role] = {}
         self._in: dict[str | None, Who] = {}
         self._sessions = 0
@@ -198,8 +197,7 @@ class FakeGate:
         return who
 
     def _change(self) -> None:
-        self.version += 1
-        self.changed.unpark_all()
+        self.changes.note()
 
 
 class Client:

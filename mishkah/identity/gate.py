@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often the file of roles is looked at."""
+PUBLIC = "public"
+"""Whose the names of writes are that come without a token."""
 MAX_GRANTS = 10_000
 """Grants that are kept ready."""
 
@@ -49,13 +51,13 @@ class ClosedGate:
         if token is None:
             if not self._public:
                 raise AuthRequired
-            return Who(scopes=self._public)
+            return Who(owner=PUBLIC, scopes=self._public)
         return self.identity.identify(token, self._clock())
 
     def again(self, who: Who) -> Who:
         if who.session is not None:
             return self.identity.again(who.session, self._clock())
-        return Who(scopes=self._public) if who.scopes else who
+        return Who(owner=PUBLIC, scopes=self._public) if who.owner == PUBLIC else who
 
     def may_enter(self, who: Who, store: StoreId) -> bool:
         name = who.role_in(store)

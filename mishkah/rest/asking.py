@@ -98,6 +98,7 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
         client=named(key) if key else None,
         exact=bool(exact),
         grant=place.grant,
+        who=place.rights.who,
         otherwise=_UNKNOWN_OUTCOME,
     )
     if isinstance(said, Ack):

@@ -84,6 +84,8 @@ class Said(Case, kw_only=True):
     told: list[str] = []
     path: str | None = None
     """Where the last refusal says that something is wrong."""
+    ref: str | None = None
+    """The `ref` that the last refusal names."""
 
     @property
     def sent(self) -> bytes:
