@@ -4,6 +4,7 @@ from typing import Any
 
 import rich_click as click
 
+from mishkah.cli.access import access
 from mishkah.cli.check import check
 from mishkah.cli.config import config
 from mishkah.cli.doctor import doctor
@@ -75,3 +76,4 @@ main.add_command(openapi)
 main.add_command(sequence)
 main.add_command(doctor)
 main.add_command(config)
+main.add_command(access)
