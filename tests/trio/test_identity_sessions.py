@@ -251,10 +251,12 @@ async def test_a_password_is_hashed_anew_where_its_parameters_are_old(
 async def test_what_is_changed_while_a_password_is_tried_counts(place: Place, how: str) -> None:
     async def meanwhile(work: Callable[[], Any]) -> Any:
         place.hasher.work = inline
-        if how == "disabled":
-            await place.identity.register.disable_user(OPERATOR, "amal", NOON)
-        else:
-            await place.identity.register.set_password(OPERATOR, "amal", "quite another", NOON)
+        register = place.identity.register
+        async with trio.open_nursery() as nursery:
+            if how == "disabled":
+                nursery.start_soon(register.disable_user, OPERATOR, "amal", NOON)
+            else:
+                nursery.start_soon(register.set_password, OPERATOR, "amal", "quite another", NOON)
         return work()
 
     place.hasher.work = meanwhile
