@@ -125,8 +125,8 @@ class FakeGate:
     def __init__(self) -> None:
         self.changes = Changes()
         self._roles: dict[str, Role] = {}
+        self._sessions: dict[str | None, str] = {}
         self._in: dict[str | None, Who] = {}
-        self._sessions = 0
         self._time = 0.0
 
     def role(self, name: str, *rules: Mapping[str, Any]) -> None:
@@ -147,24 +147,22 @@ class FakeGate:
         """Let in from now on, for *seconds*, who shows *token* (None: who shows none); return it.
 
         *role* is what counts in these *branches* and *modules*. The names of writes belong to the
-        *user*, or to the token where it is nobody's.
+        *user*, or to the token where it is nobody's. Who is let in again by the same token stays.
         """
-        self._sessions += 1
-        session = f"s{self._sessions}"
-        who = Who(
+        session = self._sessions.setdefault(token, f"s{len(self._sessions) + 1}")
+        self._in[session] = who = Who(
             user=user,
             session=session,
             owner=f"user:{user}" if user else f"token:{session}",
             scopes=(Scope(role, tuple(branches), tuple(modules)),),
             expires=None if seconds is None else self._time + seconds,
         )
-        self._in[token] = who
         self._change()
         return who
 
     def turn_out(self, token: str | None) -> None:
         """Let in nobody any more who shows *token*, and send away who did."""
-        del self._in[token]
+        del self._in[self._sessions[token]]
         self._change()
 
     def pass_time(self, seconds: float) -> None:
@@ -175,14 +173,17 @@ class FakeGate:
         return self._time
 
     def identify(self, token: str | None) -> Who:
-        if token not in self._in:
+        who = self._in.get(self._sessions.get(token))
+        if who is None:
             raise AuthRequired
-        return self._current(self._in[token])
+        return self._current(who)
 
     def again(self, who: Who) -> Who:
-        if who is not NOBODY and who not in self._in.values():
+        if who is NOBODY:
+            return who
+        if who.session not in self._in:
             raise AuthExpired
-        return self._current(who)
+        return self._current(self._in[who.session])
 
     def may_enter(self, who: Who, store: StoreId) -> bool:
         return who.role_in(store) is not None

@@ -52,9 +52,9 @@ def init(user: str | None, name: str, password_stdin: bool, data: Path, as_json:
         {"user": user},
         f"""{user} owns this installation now, and nobody comes in without signing in.
 
-  mishkah-trio serve                                    start the server
-  mishkah-trio user create NAME --role ROLE@{branch}    somebody who works here
-  mishkah-trio device code till-1 --role ROLE@{branch}  a device of the house
+  mishkah-trio serve
+  mishkah-trio user create NAME --role ROLE@{branch}
+  mishkah-trio device code till-1 --role ROLE@{branch}
 
 Roles: {roles}""",
         as_json=as_json,

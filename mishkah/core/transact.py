@@ -163,9 +163,13 @@ class _Work:
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        row = table.complete(data, self._by, wrong, *at, known=leave.sees)
+        by_us = data.keys() - op.data.keys()
+        row = table.complete(
+            data, self._by, wrong, *at, known=lambda name: name in by_us or leave.sees(name)
+        )
         if sequences:
-            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._by.importing)
+            known = [sequence for sequence in sequences if leave.sees(sequence.field)]
+            check_numbers(self.draft, known, op.data, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
         if identifier is not None and self.draft.record(table.name, identifier) is not None:
