@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mishkah.core.errors import Refused
-from mishkah.rest import changes, describing, queries, reading, snapshots, writing
+from mishkah.rest import changes, describing, history, queries, reading, snapshots, writing
 from mishkah.rest.asking import Desk, Handler
 from mishkah.rest.problems import HANDLERS, Problem, problem, told
 from mishkah.rest.requests import parameters
@@ -29,6 +29,7 @@ ADDRESSES: dict[str, Methods] = {
     f"{MODULE}/schema": {"GET": (reading.schema, ())},
     f"{MODULE}/snapshot": {"GET": (snapshots.snapshot, ("tables",))},
     f"{MODULE}/changes": {"GET": (changes.changes, changes.PARAMETERS)},
+    f"{MODULE}/history": {"GET": (history.history, history.PARAMETERS)},
     f"{MODULE}/aggregate": {"GET": (queries.totals, queries.TOTALS)},
     f"{MODULE}/sequences": {"GET": (reading.sequences, ())},
     f"{MODULE}/sequences/{{t}}/{{f}}": {"POST": (writing.take_numbers, ())},
