@@ -289,6 +289,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[SchemaProblem, ...] = ()
     """What the definition asks for and is not enforced."""
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field of any table is secret."""
+        return any(f.secret for table in self.tables.values() for f in table.fields.values())
+
 
 def with_unique(schema: Schema, needed: Mapping[str, set[str]]) -> Schema:
     """Return *schema* with the fields of *needed* (table → fields) unique as well."""

@@ -17,7 +17,7 @@ from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, Validator, transact
+from mishkah.core.transact import Asked, Law, Rules, Validator, transact
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -64,6 +64,7 @@ class Shop:
         self,
         rules: Mapping[str, Mapping[str, Rule]] | None = None,
         validators: Mapping[str, tuple[Validator, ...]] | None = None,
+        laws: Mapping[str, tuple[Law, ...]] | None = None,
         zone: tzinfo = UTC,
         tables: Mapping[str, Any] = TABLES,
     ) -> None:
@@ -82,6 +83,7 @@ class Shop:
             schema=with_unique(schema, {table: set(fields) for table, fields in rules.items()}),
             sequences=sequences,
             validators=validators or {},
+            laws=laws or {},
             zone=zone,
         )
         self.state = State(self.rules.schema)
