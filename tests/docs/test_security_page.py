@@ -20,4 +20,4 @@ def test_every_threat_has_a_defence_and_a_test() -> None:
     assert len(rows) > 15
     for row in rows:
         threat, defence, tests = (cell.strip() for cell in row.strip("|").split("|"))
-        assert threat and defence and "`tests/" in tests, row
+        assert all((threat, defence, "`tests/" in tests)), row
