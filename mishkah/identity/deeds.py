@@ -6,7 +6,16 @@ from typing import Annotated, Any
 
 import msgspec
 
-from mishkah.core.errors import BadMessage, Detail, InvalidRow, NotFound, Text, pointer
+from mishkah.core.errors import (
+    BadMessage,
+    BrokenReference,
+    Detail,
+    Duplicate,
+    InvalidRow,
+    NotFound,
+    Text,
+    pointer,
+)
 from mishkah.identity.identity import Identity
 from mishkah.identity.register import may_manage
 from mishkah.identity.scopes import Scopes
@@ -177,8 +186,8 @@ async def do(
     """Do the deed *name* with *arguments*, a JSON object; return a JSON value, None for no news.
 
     *roles* are those that there are. Raises Forbidden unless *by* manages the house, NotFound where
-    there is no such deed, BadMessage for arguments of another shape, InvalidRow for other roles,
-    and what the deed itself raises.
+    there is no such deed, or nobody whom it is about, BadMessage for arguments of another shape,
+    InvalidRow for other roles, and what the deed itself raises.
     """
     may_manage(by)
     kind = DEEDS.get(name)
@@ -191,7 +200,12 @@ async def do(
     named: Scopes = getattr(deed, "scopes", None) or ()
     if not {scope.role for scope in named} <= {*roles, ANY}:
         raise InvalidRow(None, (Detail(pointer("scopes"), "role", _no_role(roles)),))
-    return await deed.done(identity, by, now)
+    try:
+        return await deed.done(identity, by, now)
+    except (NotFound, BrokenReference):
+        raise NotFound(_NOT_THERE) from None
+    except Duplicate:
+        raise Duplicate(_THERE) from None
 
 
 def _takes(kind: type[Deed]) -> Text:
@@ -209,4 +223,6 @@ def _no_role(roles: Collection[str]) -> Text:
     )
 
 
+_NOT_THERE = Text("There is no such person, device or token", "لا شخص ولا جهاز ولا رمز بهذا الاسم")
+_THERE = Text("There is already somebody of this name", "يوجد شخص بهذا الاسم من قبل")
 _NO_DEED = Text("There is no such deed", "لا يوجد إجراء بهذا الاسم")
