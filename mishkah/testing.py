@@ -29,6 +29,7 @@ from mishkah.gate import Changes, Gate
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import SUBPROTOCOL
+from mishkah.identity.hasher import Hasher
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
@@ -307,10 +308,12 @@ async def open_test_house(
     limits: Limits | None = None,
     guests: Guests | None = None,
     gate: Gate | None = None,
+    hasher: Hasher | None = None,
 ) -> AsyncIterator[TestHouse]:
     """Open the installation in *data* in memory; its stores open when they are first used.
 
-    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`.
+    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`; with a
+    *hasher* there is access control, and an identity store without anybody yet.
 
     Without *plugins* the module of `write_installation` is a package's too, for branches that
     patterns make.
@@ -326,6 +329,7 @@ async def open_test_house(
             guests=guests,
             limits=limits,
             gate=gate,
+            hasher=hasher,
         ) as house,
     ):
         yield TestHouse(house, nursery)
