@@ -178,8 +178,8 @@ async def open_test_house(
 ) -> AsyncIterator[TestHouse]:
     """Open the installation in *data* in memory; its stores open when they are first used.
 
-    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`, or there is
-    access control, as with a *hasher* of passwords.
+    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`; with a
+    *hasher* there is access control, and an identity store without anybody yet.
 
     Without *plugins* the module of `write_installation` is a package's too, for branches that
     patterns make.
