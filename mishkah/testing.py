@@ -24,6 +24,7 @@ from mishkah.gate import Gate
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import SUBPROTOCOL
+from mishkah.identity.hasher import Hasher
 from mishkah.journal import MemoryJournals, OpenJournal
 from mishkah.limits import Limits
 from mishkah.plugins import Plugins
@@ -172,11 +173,13 @@ async def open_test_house(
     clock: Callable[[], datetime] | None = None,
     limits: Limits | None = None,
     guests: Guests | None = None,
+    hasher: Hasher | None = None,
     gate: Gate | None = None,
 ) -> AsyncIterator[TestHouse]:
     """Open the installation in *data* in memory; its stores open when they are first used.
 
-    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`.
+    Everybody may do everything, unless a *gate* says otherwise, such as a `FakeGate`, or there is
+    access control, as with a *hasher* of passwords.
 
     Without *plugins* the module of `write_installation` is a package's too, for branches that
     patterns make.
@@ -191,6 +194,7 @@ async def open_test_house(
             clock=clock or ticking(),
             guests=guests,
             limits=limits,
+            hasher=hasher,
             gate=gate,
         ) as house,
     ):

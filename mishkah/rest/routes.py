@@ -9,7 +9,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mishkah.core.errors import Refused
-from mishkah.rest import changes, describing, history, queries, reading, snapshots, writing
+from mishkah.rest import (
+    changes,
+    describing,
+    history,
+    identity,
+    queries,
+    reading,
+    snapshots,
+    writing,
+)
 from mishkah.rest.asking import Desk, Handler
 from mishkah.rest.problems import HANDLERS, Problem, problem, told
 from mishkah.rest.requests import parameters
@@ -42,6 +51,9 @@ ADDRESSES: dict[str, Methods] = {
     },
 }
 
+IDENTITY: dict[str, Methods] = {"/identity/{deed}": {"POST": (identity.deed, ())}}
+"""What is for owners, and about no module."""
+
 PAGES: dict[str, Methods] = {
     "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
     "/docs/style.css": {"GET": (describing.style, ())},
@@ -54,7 +66,7 @@ def routes(house: Premises) -> list[BaseRoute]:
     register_url_convertor("any", _Any())
     desk = Desk(house)
     api = Starlette(
-        routes=[_route(desk, path, methods) for path, methods in ADDRESSES.items()],
+        routes=[_route(desk, path, methods) for path, methods in {**ADDRESSES, **IDENTITY}.items()],
         exception_handlers=HANDLERS,
     )
     api.router.redirect_slashes = False
