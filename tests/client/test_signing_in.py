@@ -245,3 +245,14 @@ def test_a_url_with_a_secret_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(ValueError, match="URLs end up in logs") as no:
         connect(url, "shop")
     assert "s3cret" not in str(no.value)
+
+
+async def test_a_store_where_one_has_no_role_any_more_is_refused(
+    open_db: Any, gate: FakeGate, autojump_clock: object
+) -> None:
+    async with open_db("a", token="good") as till:
+        with till.subscribe() as changes:
+            gate.let_in("good", "clerk", branches=["elsewhere"])
+            with pytest.raises(Refusal, match="UNKNOWN_MODULE"):
+                await anext(changes)
+    assert till.status == "refused"
