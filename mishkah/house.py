@@ -10,7 +10,6 @@ from trio_websocket import WebSocketConnection
 
 from mishkah.catalog import Catalog
 from mishkah.clock import Clock, wall_clock
-from mishkah.core import wire
 from mishkah.core.commands import is_name
 from mishkah.core.errors import BadMessage, Refused, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
@@ -77,7 +76,7 @@ class House:
         self._open_journal = open_journal
         self._stores = stores
         self._sessions = sessions
-        self._clock = clock
+        self.clock = clock
         self._limits = limits
         self._turns = Turns()
         self.rates = Rates(limits, self.tally.limited)
@@ -100,7 +99,7 @@ class House:
         if store not in self._inboxes:
             recipe = self.catalog.recipe(store)
             inbox, mail = trio.open_memory_channel[Request](INBOX)
-            keeper = Keeper(recipe, self._open_journal, mail, self._clock)
+            keeper = Keeper(recipe, self._open_journal, mail, self.clock)
             self.keepers[store] = keeper
             self._inboxes[store] = inbox
             self._stores.start_soon(keeper.run, name=f"store {store}")
@@ -115,13 +114,14 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
-        refused = self.tally.refused
         outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
+        rights = self.rights()
+        if (identity := self.identity) is not None:
+            outbox.told = lambda code: identity.refused(rights.who, code, upgrade.address)
         try:
-            talk = self._talk(outbox, upgrade)
+            talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
-            refused[refusal.code] += 1
-            await _say_goodbye(ws, guard, refusal)
+            await _say_goodbye(ws, guard, outbox.refusal(refusal, None), refusal.code)
         else:
             pacing = self.rates.socket(guard.address)
             session = Session(ws, guard.send_frames, talk, pacing, self._turns)
@@ -153,18 +153,17 @@ class House:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
 
-    def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
-        rights = self.rights()
+    def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:
         if upgrade.token is not None or not upgrade.v1:
             rights.show(upgrade.token)
         if upgrade.v1:
-            return TalkV1(outbox, self._clock, self._limits, rights, self.enter)
+            return TalkV1(outbox, self.clock, self._limits, rights, self.enter)
         room = self.enter(rights, upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
         asked = _subscription(upgrade)
-        return SeedTalk(outbox, self._clock, self._limits, client, rights, room, asked)
+        return SeedTalk(outbox, self.clock, self._limits, client, rights, room, asked)
 
     def enter(
         self, rights: Rights, branch: str | None, module: str | None, *, make: bool = True
@@ -239,10 +238,10 @@ def _subscription(upgrade: Upgrade) -> Subscribe:
     )
 
 
-async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:
-    await guard.send_frames([wire.error(refusal)])
+async def _say_goodbye(ws: WebSocketConnection, guard: Guard, error: bytes, code: str) -> None:
+    await guard.send_frames([error])
     with trio.move_on_after(FAREWELL):
-        await ws.aclose(_CLOSES.get(refusal.code, POLICY_VIOLATION), refusal.code)
+        await ws.aclose(_CLOSES.get(code, POLICY_VIOLATION), code)
 
 
 _CLOSES = {

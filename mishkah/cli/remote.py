@@ -39,7 +39,7 @@ _NAMES = (
     click.option("--ref", help="The name of this write: the same again changes nothing."),
 )
 
-_HOW_TO_SIGN_IN = "  sign in: --token-file FILE, with a token that is in force"
+_HOW_TO_SIGN_IN = "  sign in: --token-file FILE, with what `mishkah-trio token create` prints"
 
 _ONE = ("field", "value")
 """How one row is drawn: a line for each field."""

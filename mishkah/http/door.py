@@ -144,7 +144,7 @@ class Door:
     ) -> None:
         """Let a WebSocket in and serve it. Raises `Turned`."""
         head, limits = handover.head, self._limits
-        upgrade = read_upgrade(head, self._guests.origins)
+        upgrade = read_upgrade(head, self._guests.origins, caller.address)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
         guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)

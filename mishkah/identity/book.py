@@ -85,6 +85,10 @@ class Book:
             async with self.turn():
                 await self._commit([], entries, now)
 
+    def count(self, new: Entry) -> None:
+        """Count *new*, to be written down with others of its kind."""
+        self._flood.count(new)
+
     async def note_counted(self, now: datetime) -> None:
         """Write down what was only counted in a window that is over. Raises as `note`."""
         if entries := self._flood.due(trio.current_time()):

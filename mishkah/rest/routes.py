@@ -16,13 +16,16 @@ from mishkah.rest import (
     identity,
     queries,
     reading,
+    signing,
     snapshots,
     writing,
 )
 from mishkah.rest.asking import Desk, Handler
-from mishkah.rest.problems import HANDLERS, Problem, problem, told
+from mishkah.rest.problems import HANDLERS, Problem, problem
 from mishkah.rest.requests import parameters
+from mishkah.site.cookies import keep_in
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import refuse
 
 PREFIX = "/api/v1"
 MODULE = "/branches/{b}/modules/{m}"
@@ -51,8 +54,16 @@ ADDRESSES: dict[str, Methods] = {
     },
 }
 
-IDENTITY: dict[str, Methods] = {"/identity/{deed}": {"POST": (identity.deed, ())}}
-"""What is for owners, and about no module."""
+HOUSE: dict[str, Methods] = {
+    "/auth/login": {"POST": (signing.login, ())},
+    "/auth/logout": {"POST": (signing.logout, ())},
+    "/auth/me": {"GET": (signing.me, ())},
+    "/auth/password": {"POST": (signing.password, ())},
+    "/auth/enrol": {"POST": (signing.enrol, ())},
+    "/auth/pin": {"POST": (signing.act, ()), "DELETE": (signing.stop_acting, ())},
+    "/identity/{deed}": {"POST": (identity.deed, ())},
+}
+"""Who speaks, and who else may; of no module, and so in no description of one."""
 
 PAGES: dict[str, Methods] = {
     "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
@@ -66,7 +77,7 @@ def routes(house: Premises) -> list[BaseRoute]:
     register_url_convertor("any", _Any())
     desk = Desk(house)
     api = Starlette(
-        routes=[_route(desk, path, methods) for path, methods in {**ADDRESSES, **IDENTITY}.items()],
+        routes=[_route(desk, path, methods) for path, methods in (ADDRESSES | HOUSE).items()],
         exception_handlers=HANDLERS,
     )
     api.router.redirect_slashes = False
@@ -99,8 +110,9 @@ def _route(desk: Desk, path: str, methods: Methods) -> Route:
             refused = already
         else:
             response.headers.setdefault("cache-control", "no-cache")  # no row that is no more
+            await keep_in(desk.house, request, response)
             return response
-        desk.house.tally.refused[refused.error.code] += 1
-        return told(refused, request)
+        noted = handler in signing.NOTED
+        return refuse(desk.house, request, refused, noted=noted)
 
     return Route(path, answer, methods=list(methods))

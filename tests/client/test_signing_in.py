@@ -1,12 +1,15 @@
 """A client of a house with a gate: who it is, and what it sees while that changes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from trio.testing import wait_all_tasks_blocked
+from trio_websocket import wrap_server_stream
 
 from mishkah.client import Database, Refusal, Undone, Write, connect
 from mishkah.testing import ALL, FakeGate, FaultyJournals, TestHouse, open_test_house
@@ -153,3 +156,103 @@ async def test_a_write_that_is_done_as_rights_change_is_shown_all_the_time(
                 seen.append(change)
             assert [one for one in seen if one.id == "tea"] == []
             assert write.done
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [({"do": ["read"], "tables": ["item"], "except": ["name"]}, "INVALID"),
+     ({"do": ["read"], "tables": ["shelf"]}, "UNKNOWN_TABLE"),
+     ({"do": ["insert"], "tables": ["shelf"]}, "UNKNOWN_TABLE")],
+)  # fmt: skip
+async def test_a_view_that_can_not_be_shown_any_more_is_refused(
+    open_db: Any, gate: FakeGate, autojump_clock: object, rule: Any, code: str
+) -> None:
+    where = ["name", "null", True]
+    async with open_db("a", token="good", tables=["item"], where=where) as till:
+        with till.subscribe() as changes:
+            gate.role("clerk", rule)
+            with pytest.raises(Refusal) as no:
+                await anext(changes)
+    assert no.value.code == code
+
+
+async def test_rights_that_change_while_the_client_is_away_are_those_of_its_return(
+    open_db: Any, wire: Any, gate: FakeGate, autojump_clock: object
+) -> None:
+    async with open_db("a", token="good") as till:
+        wire.broken = True
+        await wire.cut()
+        write = till.update("item", "tea", {"qty": 7})
+        gate.role("clerk", {"do": ["read", "update"], "tables": ["item"], "fields": ["qty"]})
+        await trio.sleep(10)
+        assert till.list("shelf") != [], "not known yet"
+        wire.broken = False
+        assert await write == {"id": "tea", "qty": 7}
+        await wait_all_tasks_blocked()
+        assert till.list("item") == [{"id": "tea", "qty": 7}]
+        with pytest.raises(LookupError):
+            till.list("shelf")
+
+
+class Answering:
+    """Dials to a server that does *how* with each stream."""
+
+    def __init__(self, how: Callable[[Any], Awaitable[None]], nursery: trio.Nursery) -> None:
+        self.dials = 0
+        self._how = how
+        self._nursery = nursery
+
+    async def dial(self) -> Any:
+        self.dials += 1
+        ours, theirs = trio.testing.memory_stream_pair()
+        self._nursery.start_soon(self._how, theirs)
+        return ours
+
+
+async def turn_away(stream: Any, status: str) -> None:
+    await stream.receive_some()
+    await stream.send_all(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+
+
+async def close_at_once(stream: Any) -> None:
+    """Open a WebSocket, and close it with 4401 and no ERROR before."""
+    async with trio.open_nursery() as nursery:
+        request = await wrap_server_stream(nursery, stream)
+        socket = await request.accept(subprotocol="mishkah.v1")
+        await socket.aclose(4401, "AUTH_EXPIRED")
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [(partial(turn_away, status="401 Unauthorized"), "AUTH_REQUIRED"),
+     (partial(turn_away, status="403 Forbidden"), "FORBIDDEN"), (close_at_once, "AUTH_EXPIRED")],
+)  # fmt: skip
+@pytest.mark.parametrize(("token", "dials"), [("text", 1), (lambda: "asked for", 2)])
+async def test_a_status_or_a_close_code_is_a_no_too(
+    autojump_clock: object, how: Any, code: str, token: Any, dials: int
+) -> None:
+    async with trio.open_nursery() as nursery:
+        server = Answering(how, nursery)
+        with pytest.raises(Refusal) as no:
+            async with connect("ws://localhost", "shop", token=token, dial=server.dial, patience=9):
+                raise AssertionError("it opened")
+    assert (no.value.code, server.dials) == (code, dials)
+
+
+@pytest.mark.parametrize("url", ["ws://me:s3cret@localhost", "ws://localhost/?token=s3cret",
+                                 "ws://localhost/?token=", "http://s3cret@localhost"])  # fmt: skip
+def test_a_url_with_a_secret_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(ValueError, match="URLs end up in logs") as no:
+        connect(url, "shop")
+    assert "s3cret" not in str(no.value)
+
+
+async def test_a_store_where_one_has_no_role_any_more_is_refused(
+    open_db: Any, gate: FakeGate, autojump_clock: object
+) -> None:
+    async with open_db("a", token="good") as till:
+        with till.subscribe() as changes:
+            gate.let_in("good", "clerk", branches=["elsewhere"])
+            with pytest.raises(Refusal, match="UNKNOWN_MODULE"):
+                await anext(changes)
+    assert till.status == "refused"

@@ -249,12 +249,15 @@ async def test_refusals_and_changes_of_the_house_are_noted_in_one_plain_line(
     place: Place,
 ) -> None:
     amal = await place.signed_in("amal")
-    await place.identity.refused(amal, "dar/pos\r\n\x1b[2J\u202e" + "x" * 99, "10.0.0.1", NOON)
-    await place.identity.happened("config", "access.json", NOON)
+    place.identity.refused(amal, "FORBIDDEN", "10.0.0.1")
+    place.identity.refused(amal, "INVALID", "10.0.0.1")
+    await trio.testing.wait_all_tasks_blocked()
+    await place.identity.happened("config", "dar/pos\r\n\x1b[2J\u202e" + "x" * 99, NOON)
     config, refused = place.identity.register.audit(OPERATOR, 2)
-    assert (config["event"], config["detail"]) == ("config", "access.json")
-    assert refused["detail"] == "dar/pos[2J" + "x" * 54
+    assert (config["event"], config["detail"]) == ("config", "dar/pos[2J" + "x" * 54)
+    assert (refused["event"], refused["detail"]) == ("refused", "FORBIDDEN")
     assert (refused["user"], refused["session"]) == ("amal", amal.session)
+    assert refused["address"] == "10.0.0.1"
 
 
 async def test_a_full_disk_is_said_and_lets_nobody_in(
