@@ -61,7 +61,7 @@ def _versions() -> Iterator[Line]:
     old = sys.version_info < (3, 11)
     yield Line("python", PROBLEM if old else OK, python, "Python 3.11 or newer" if old else "")
     yield Line("sqlite", OK, apsw.sqlite_lib_version())
-    for name in ("mishkah-trio", "trio", "trio-websocket", "apsw", "msgspec"):
+    for name in ("mishkah-trio", "trio", "trio-websocket", "apsw", "msgspec", "argon2-cffi"):
         try:
             yield Line(name, OK, version(name))
         except PackageNotFoundError:

@@ -271,12 +271,13 @@ class Outbox:
         ):
             await self._moved.park()
 
-    def forget(self, listener: Listener) -> None:
-        """Drop a subscription, and what waits of it."""
+    def forget(self, listener: Listener, notice: bytes = b"") -> None:
+        """Drop a subscription, and what waits of it; say *notice* before all that is left."""
         listener.live, listener.gone = False, True
         self.listeners = [other for other in self.listeners if other is not listener]
         self._behind = [other for other in self._behind if other is not listener]
-        self._keep([letter for letter in self._letters if letter.listener is not listener])
+        left = [letter for letter in self._letters if letter.listener is not listener]
+        self._keep([_Letter((notice,), len(notice)), *left] if notice else left)
 
     def _fall_behind(self) -> None:
         """Drop what waits of the views, and say so before the answers that stay."""

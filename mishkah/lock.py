@@ -15,6 +15,10 @@ class CantServe(Exception):
     """The server can't start; says what to do."""
 
 
+class Taken(CantServe):
+    """Somebody else has the folder: a server, or a command that writes."""
+
+
 @contextlib.contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Keep every other server out of *data* for the block, or raise CantServe.
@@ -27,7 +31,7 @@ def locked(data: Path) -> Iterator[None]:
             stack.callback(os.close, file)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CantServe(f"a server already serves {data}; stop it first") from error
+            raise Taken(f"a server already serves {data}; stop it first") from error
         except OSError as error:
             raise CantServe(f"can't write in {data}: {error.strerror}") from error
         yield

@@ -83,8 +83,9 @@ class Showing:
     def reseat(self, listener: Listener, grant: Grant) -> None:
         """Show *listener* what its client may see from now on, where that is something else.
 
-        What waits of the old view is dropped. A client that can't be told so, or whose view is no
-        more, is closed, to come back.
+        What waits of the old view is dropped, and the client told so before the answers that are
+        left: their commits it will see in the snapshot. One that can't be told, or whose view is
+        no more, is closed, to come back.
         """
         if listener.gone or listener.asked is None or listener.view is None:
             return
@@ -95,15 +96,16 @@ class Showing:
         if view is not None and view.id == listener.view.id:
             return
         outbox = listener.outbox
-        outbox.forget(listener)
         if view is None or listener.seed:
+            outbox.forget(listener)
             outbox.close(*OTHER_RIGHTS)
             return
+        old = listener.view
+        outbox.forget(listener, self._of(old).tell("RESYNC", old.id, reason="rules"))
         again = Listener(outbox, listener.store, seed=False)
         again.asked = listener.asked
         self._replace(again, view)
         self._welcome(again, view, None, resumed=False)
-        self._tell(again, "RESYNC", reason="rules")
         self._send_snapshot(again, view)
 
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:

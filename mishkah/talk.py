@@ -210,10 +210,10 @@ class TalkV1(Talk):
         """Be who *hello* says, and answer it; without a token, who the handshake has shown."""
         if hello.v != 1:
             raise UnsupportedVersion
-        if hello.token is not None or not self.rights.shown:
-            self.rights.show(hello.token)
         if hello.lang:
             self.outbox.arabic = hello.lang.startswith("ar")
+        if hello.token is not None or not self.rights.shown:
+            self.rights.show(hello.token)
         limits = {
             "ops": MAX_OPS,
             "subscriptions": self.limits.subscriptions,

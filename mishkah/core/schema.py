@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -92,14 +92,6 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         return None if None in values else values
 
 
-Known = Callable[[str], bool]
-"""Tells whether there is a field of this name, as far as who writes is concerned."""
-
-
-def _all(name: str) -> bool:
-    return True
-
-
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One table. One that *hides* has not all fields of its rows; those at rest are whole."""
 
@@ -165,7 +157,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 row[name] = Decimal(row[name])
 
     def complete(
-        self, data: Row, by: Occasion, wrong: list[Detail], *at: str | int, known: Known = _all
+        self,
+        data: Row,
+        by: Occasion,
+        wrong: list[Detail],
+        *at: str | int,
+        known: Container[str] | None = None,
     ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*.
 
@@ -194,7 +191,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         wrong: list[Detail],
         *at: str | int,
         unseen: Collection[str] = (),
-        known: Known = _all,
+        known: Container[str] | None = None,
     ) -> dict[str, Any]:
         """Return the fields of *row* that *changes* gives another value, as they are kept.
 
@@ -241,10 +238,12 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 text = Text(f"{name} can't be set", f"لا يمكن تعيين {name}")
                 wrong.append(Detail(pointer(*at, name), "readOnly", text))
 
-    def _read(self, data: Row, known: Known, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+    def _read(
+        self, data: Row, known: Container[str] | None, wrong: list[Detail], *at: str | int
+    ) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in data.items():
-            field = self.fields.get(name) if known(name) else None
+            field = self.fields.get(name) if known is None or name in known else None
             if field is None:
                 wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue
@@ -288,6 +287,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """Of the older list format: for each table, the column's name → the field's."""
     notes: tuple[SchemaProblem, ...] = ()
     """What the definition asks for and is not enforced."""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field of any table is secret."""
+        return any(f.secret for table in self.tables.values() for f in table.fields.values())
 
 
 def with_unique(schema: Schema, needed: Mapping[str, set[str]]) -> Schema:

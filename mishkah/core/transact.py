@@ -142,7 +142,7 @@ class _Work:
         leave = self._grant.table(asked.table)
         leave.permit(INSERT, ())
         for sequence in self._rules.sequences.get(asked.table, ()):
-            if sequence.field == asked.field and leave.sees(asked.field):
+            if sequence.field == asked.field and asked.field in leave.known:
                 return tuple(
                     next_number(self.draft, sequence, self._local) for _ in range(asked.count)
                 )
@@ -162,10 +162,15 @@ class _Work:
         leave.check_given(permit, op.data, at)
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
-        data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        row = table.complete(data, self._by, wrong, *at, known=leave.sees)
+        data: Row = op.data
+        known = leave.known
         if sequences:
-            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._by.importing)
+            data = number_row(self.draft, sequences, op.data, self._local)
+            known = known.union(data.keys() - op.data.keys())
+        row = table.complete(data, self._by, wrong, *at, known=known)
+        if sequences:
+            told = [sequence for sequence in sequences if sequence.field in leave.known]
+            check_numbers(self.draft, told, op.data, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
         if identifier is not None and self.draft.record(table.name, identifier) is not None:
@@ -192,7 +197,7 @@ class _Work:
         if self._seen is not None and op.changes is not UNSET:
             self._seen.check(shown, op.id, seq, row, op.changes, at)
         unseen = [name for name in given if not leave.reads_field(name)]
-        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.sees)
+        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.known)
         leave.check_given(permit, [name for name in given if name in changes], at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
@@ -318,7 +323,7 @@ class _Work:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
                     refusals.append(InvalidRow(None, (self._said(no, name, at),)))
-        return refusals or self._obey_laws()
+        return refusals or (self._obey_laws() if self._rules.laws else [])
 
     def _obey_laws(self) -> list[Refused]:
         """Hold the whole store, as the command would leave it, against the tables' laws."""

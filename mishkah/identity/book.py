@@ -26,6 +26,7 @@ from mishkah.gate import Changes
 from mishkah.identity.audit import Entry, Flood, audit_ops
 from mishkah.keeper import Keeper
 from mishkah.talk import Inbox
+from mishkah.who import NOBODY, Who
 
 WAITING = 64
 """Changes that may wait for their turn; the others are refused."""
@@ -71,7 +72,8 @@ class Book:
         StorageFull), Busy, and StoreFailed where the outcome is not known.
         """
         entries = [] if new is None else self._flood.take(new, trio.current_time())
-        await self._commit(ops, entries, now)
+        by = NOBODY if new is None else Who(user=new.user, device=new.device, session=new.session)
+        await self._commit(ops, entries, now, by)
 
     async def note(self, new: Entry, now: datetime) -> None:
         """Write *new* down, or count it where there are too many.
@@ -93,11 +95,13 @@ class Book:
             async with self.turn():
                 await self._commit([], entries, now)
 
-    async def _commit(self, ops: Sequence[Op], entries: list[Entry], now: datetime) -> None:
+    async def _commit(
+        self, ops: Sequence[Op], entries: list[Entry], now: datetime, by: Who = NOBODY
+    ) -> None:
         every = [*ops, *audit_ops(self.view, entries, now)]
         # Whoever asked may be gone meanwhile; the next turn must see what this one did.
         with trio.move_on_after(PATIENCE, shield=True) as waiting:
-            said = await outcome(self._inbox, Transaction(ref="identity", ops=every))
+            said = await outcome(self._inbox, Transaction(ref="identity", ops=every), who=by)
         if waiting.cancelled_caught:
             raise StoreFailed(_UNKNOWN_OUTCOME)
         if isinstance(said, Error):

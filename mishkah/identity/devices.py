@@ -61,7 +61,8 @@ class Devices:
         return f"{code.text[:4]}-{code.text[4:]}"
 
     async def enrol(self, code: str, address: str | None, now: datetime) -> str:
-        """Return a token for the device that *code* was made for; its older tokens are no more.
+        """Return a token for the device that *code* was made for; its older tokens are no more, and
+        nobody acts on it.
 
         Raises AuthRequired for what is no code, or one that was used or is too old, with one
         sentence; RateLimited, Busy, StorageFull, StoreFailed.
@@ -73,7 +74,11 @@ class Devices:
             found = _code(view, typed, now)
             if found is not None:
                 device = found["device"]
-                ops: list[Op] = [Delete(table="code", id=found["id"])]
+                nobody = {"acting": None, "acting_until": None}
+                ops: list[Op] = [
+                    Delete(table="code", id=found["id"]),
+                    Update(table="device", id=device, changes=nobody),
+                ]
                 ops += [
                     Delete(table="token", id=t["id"]) for t in view.find("token", device=device)
                 ]

@@ -7,6 +7,7 @@ from datetime import datetime
 import trio
 
 from mishkah.clock import Clock
+from mishkah.core.errors import Refused, StoreFailed
 from mishkah.identity.attempts import Attempts
 from mishkah.identity.audit import entry
 from mishkah.identity.book import Book
@@ -79,14 +80,23 @@ async def open_identity(
 ) -> AsyncIterator[Identity]:
     """Open the identity store, and nothing else of a house, for the block.
 
-    Raises StoreFailed where it can't be opened.
+    Raises StoreFailed where it can't be opened, and what the block is refused, each as it is and in
+    no group.
     """
     inbox, mail = trio.open_memory_channel[Request](INBOX)
     keeper = Keeper(identity_recipe(), open_journal, mail, clock)
+    refused: Refused | None = None
     async with trio.open_nursery() as stores, inbox, trio.open_nursery() as nursery:
         stores.start_soon(keeper.run, name=f"store {IDENTITY}")
         await keeper.settled.wait()
         identity = Identity(keeper, inbox, hasher, throttle)
         nursery.start_soon(identity.run)
-        yield identity
+        try:
+            if keeper.store is None:
+                raise StoreFailed
+            yield identity
+        except Refused as refusal:
+            refused = refusal
         nursery.cancel_scope.cancel()
+    if refused is not None:
+        raise refused

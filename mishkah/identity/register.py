@@ -19,8 +19,8 @@ from mishkah.identity.tokens import new_token
 from mishkah.identity.words import check_password, check_pin, noted
 from mishkah.who import Scope, Who
 
-OPERATOR = Who(owner="operator", scopes=(Scope(OWNER),))
-"""Who has the machine's own hands: the commands that are typed there."""
+OPERATOR = Who(owner="operator", session="operator", scopes=(Scope(OWNER),))
+"""Who has the machine's own hands: the commands that are typed there. No token has such an id."""
 
 
 def may_manage(by: Who) -> None:
@@ -109,6 +109,19 @@ class Register:
             may_manage(by)
         hashed = None if pin is None else await self._hasher.hash(check_pin(pin))
         await self._update(by, "user", user, {"pin_hash": hashed}, "pin-set", now)
+
+    async def end_sessions(self, by: Who, user: str, now: datetime) -> int:
+        """Let *user* sign in anew wherever they are signed in; return in how many places.
+
+        Raises NotFound.
+        """
+        may_manage(by)
+        async with self._book.turn() as view:
+            if view.get("user", user) is None:
+                raise NotFound
+            ops = list(ended(view, user))
+            await self._book.write(ops, now, entry("sessions-ended", by, detail=user))
+        return len(ops)
 
     async def disable_user(self, by: Who, user: str, now: datetime) -> None:
         """Let *user* in no more: sessions end, tokens wait. Raises NotFound, InvalidRow.

@@ -9,7 +9,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mishkah.core.errors import Refused
-from mishkah.rest import changes, describing, queries, reading, signing, snapshots, writing
+from mishkah.rest import (
+    changes,
+    describing,
+    history,
+    identity,
+    queries,
+    reading,
+    signing,
+    snapshots,
+    writing,
+)
 from mishkah.rest.asking import Desk, Handler
 from mishkah.rest.problems import HANDLERS, Problem, problem
 from mishkah.rest.requests import parameters
@@ -31,6 +41,7 @@ ADDRESSES: dict[str, Methods] = {
     f"{MODULE}/schema": {"GET": (reading.schema, ())},
     f"{MODULE}/snapshot": {"GET": (snapshots.snapshot, ("tables",))},
     f"{MODULE}/changes": {"GET": (changes.changes, changes.PARAMETERS)},
+    f"{MODULE}/history": {"GET": (history.history, history.PARAMETERS)},
     f"{MODULE}/aggregate": {"GET": (queries.totals, queries.TOTALS)},
     f"{MODULE}/sequences": {"GET": (reading.sequences, ())},
     f"{MODULE}/sequences/{{t}}/{{f}}": {"POST": (writing.take_numbers, ())},
@@ -43,15 +54,16 @@ ADDRESSES: dict[str, Methods] = {
     },
 }
 
-SIGNING: dict[str, Methods] = {
+HOUSE: dict[str, Methods] = {
     "/auth/login": {"POST": (signing.login, ())},
     "/auth/logout": {"POST": (signing.logout, ())},
     "/auth/me": {"GET": (signing.me, ())},
     "/auth/password": {"POST": (signing.password, ())},
     "/auth/enrol": {"POST": (signing.enrol, ())},
     "/auth/pin": {"POST": (signing.act, ()), "DELETE": (signing.stop_acting, ())},
+    "/identity/{deed}": {"POST": (identity.deed, ())},
 }
-"""Who speaks; of no module, and so in no description of one."""
+"""Who speaks, and who else may; of no module, and so in no description of one."""
 
 PAGES: dict[str, Methods] = {
     "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
@@ -65,7 +77,7 @@ def routes(house: Premises) -> list[BaseRoute]:
     register_url_convertor("any", _Any())
     desk = Desk(house)
     api = Starlette(
-        routes=[_route(desk, path, methods) for path, methods in (ADDRESSES | SIGNING).items()],
+        routes=[_route(desk, path, methods) for path, methods in (ADDRESSES | HOUSE).items()],
         exception_handlers=HANDLERS,
     )
     api.router.redirect_slashes = False

@@ -240,6 +240,7 @@ def _create(path: Path, schema: Schema) -> None:
     draft = path.with_name(f"{path.name}-new")
     for leftover in path.parent.glob(f"{draft.name}*"):
         leftover.unlink()
+    claim(draft, schema)
     db = apsw.Connection(str(draft))
     try:
         db.pragma("journal_mode", "wal")
@@ -258,6 +259,14 @@ def _create(path: Path, schema: Schema) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def claim(path: Path, schema: Schema) -> None:
+    """Make an empty file for a store; one with secrets is for its owner's eyes alone.
+
+    What SQLite puts beside it has the same mode.
+    """
+    path.touch(mode=0o600 if schema.has_secrets else 0o666)
 
 
 def _described(schema: Schema) -> dict[str, str]:

@@ -49,6 +49,6 @@ def test_every_address_method_and_parameter_is_documented(page: Any) -> None:
 
 def test_every_status_is_documented_with_its_codes(page: Any) -> None:
     rows = dict(re.findall(r"^\| (\d{3}) \| (.*) \|$", page.text, re.MULTILINE))
-    unused = {"FORBIDDEN", "UNKNOWN_ACTION", "UNSUPPORTED_VERSION"}  # there is nothing to be so
+    unused = {"UNKNOWN_ACTION", "UNSUPPORTED_VERSION"}  # there is nothing to be so
     for code, status in STATUS.items():
         assert code in unused or code in rows[str(status)], code

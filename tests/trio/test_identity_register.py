@@ -1,6 +1,7 @@
 """What owners keep of people, devices and programs, what is noted of it, and who is told."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,9 +20,11 @@ from mishkah.core.errors import (
     StoreFailed,
 )
 from mishkah.core.ids import StoreId
+from mishkah.core.schema import Schema
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
-from mishkah.journal import JournalDamaged, JournalFull
+from mishkah.identity.tables import IDENTITY
+from mishkah.journal import Journal, JournalDamaged, JournalFull, MemoryJournals
 from mishkah.testing import NOON, FaultyJournals
 from mishkah.who import Scope, Who
 
@@ -309,3 +312,32 @@ async def test_a_disk_that_takes_for_ever_is_not_waited_for(
         journals.seconds = 1000
         with pytest.raises(StoreFailed):
             await place.identity.sessions.login("amal", AMAL, None, NOON)
+
+
+async def test_a_commit_tells_who_made_it(autojump_clock: trio.testing.MockClock) -> None:
+    journals = MemoryJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        mona = await place.signed_in("mona")
+        await place.identity.register.disable_user(mona, "amal", NOON)
+    commit = journals.kept[IDENTITY].history[-1]
+    assert (commit.user, commit.session, commit.device) == ("mona", mona.session, None)
+
+
+async def test_what_is_refused_while_the_store_is_open_alone_is_raised_as_it_is() -> None:
+    with pytest.raises(InvalidRow):
+        async with open_place() as place:
+            await place.identity.register.create_user(OPERATOR, "x", NOON, password="short")
+
+
+async def test_a_store_that_can_not_be_opened_lets_nobody_ask(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    @asynccontextmanager
+    async def torn(store: StoreId, schema: Schema) -> AsyncIterator[Journal]:
+        raise JournalDamaged("torn")
+        yield  # it is a generator
+
+    with pytest.raises(StoreFailed):
+        async with open_place(torn):
+            pytest.fail("it is open")
