@@ -22,7 +22,12 @@ def check_belonging(catalog: Catalog) -> Iterable[Finding]:
     Nobody who manages the rest, and roles that are none, are notes.
     """
     path = catalog.store_path(IDENTITY)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except OSError as error:
+        yield Finding("identity", "", f"not looked at: {error.strerror}", note=True)
+        return
+    if not there:
         if catalog.access is not None:
             yield Finding(ACCESS, "", _NO_OWNER, note=True)
         return

@@ -1,6 +1,7 @@
 """`init`, `user`, `token`, `device`, `sessions`, `audit`: what is typed to say who may come in."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -271,3 +272,15 @@ def test_check_finds_files_that_others_may_read(owned: Run, sample: Path) -> Non
     assert f"chmod -R o= {folder}" in found["message"]
     file.chmod(0o640)
     assert findings(owned) == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+def test_the_folder_of_another_system_user_is_told_of(owned: Run, sample: Path) -> None:
+    folder = sample / "identity"
+    folder.chmod(0)
+    try:
+        assert "Permission denied" in owned("user", "list", code=1).stderr
+        assert "run this as the user" in owned("serve", "--port", "0", code=1).stderr
+        assert "not looked at" in owned("check").stderr
+    finally:
+        folder.chmod(0o700)

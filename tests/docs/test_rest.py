@@ -11,7 +11,7 @@ from support.server import SAMPLE
 
 from mishkah.identity.deeds import DEEDS
 from mishkah.rest.problems import STATUS
-from mishkah.rest.routes import ADDRESSES, IDENTITY, MODULE
+from mishkah.rest.routes import ADDRESSES, HOUSE, MODULE
 from mishkah.site.assembly import make_site
 from mishkah.testing import open_test_house
 
@@ -41,7 +41,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 def test_every_address_method_and_parameter_is_documented(page: Any) -> None:
-    for path, methods in {**ADDRESSES, **IDENTITY}.items():
+    for path, methods in {**ADDRESSES, **HOUSE}.items():
         for method, (_, names) in methods.items():
             shown = path.replace(MODULE, "{m}").replace(":any", "")
             (line,) = re.findall(rf"^\| `{method} {re.escape(shown)}` \|(.*?)\|", page.text, re.M)
