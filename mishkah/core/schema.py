@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mishkah.core.errors import Detail, Text, pointer
+from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.rules import Limits, Reference
 from mishkah.core.values import READERS, Wrong, number, read_key, same
 
@@ -165,16 +165,23 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 row[name] = Decimal(row[name])
 
     def complete(
-        self, data: Row, by: Occasion, wrong: list[Detail], *at: str | int, known: Known = _all
+        self,
+        data: Row,
+        by: Occasion,
+        wrong: list[Detail],
+        *at: str | int,
+        known: Known = _all,
+        ours: Collection[str] = (),
     ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*.
 
-        Fields that are not *known* to who writes are told as none.
+        Fields that are not *known* to who writes are told as none; those that are *ours* the house
+        has filled.
         """
-        given = self._read(data, known, wrong, *at)
+        given = self._read(data, known, wrong, *at, ours=ours)
         moments = self._moments(
             (f for f in self.fields.values() if f.default_now and f.name not in data),
-            by, wrong, *at,
+            by, known, wrong, *at,
         )  # fmt: skip
         row = {
             name: given.get(name) if name in data else moments.get(name, field.default)
@@ -183,7 +190,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         if not by.importing:
             self._keep_read_only(given, wrong, *at)
         broken = {detail.path for detail in wrong}
-        self._require(row, row, wrong, broken, *at)
+        self._require(row, row, known, wrong, broken, *at)
         return row
 
     def changed(
@@ -202,7 +209,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         """
         given = self._read(changes, known, wrong, *at)
         broken = {detail.path for detail in wrong}
-        self._require(given, given, wrong, broken, *at)
+        self._require(given, given, known, wrong, broken, *at)
         key = self.primary_key
         if key in given and given[key] != row[key]:
             text = Text(
@@ -218,11 +225,16 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             self._keep_read_only(new, wrong, *at)
         if new:
             stamped = (f for f in self.fields.values() if f.update_now and f.name not in changes)
-            new |= self._moments(stamped, by, wrong, *at)
+            new |= self._moments(stamped, by, known, wrong, *at)
         return new
 
     def _moments(
-        self, fields: Iterable[Field], by: Occasion, wrong: list[Detail], *at: str | int
+        self,
+        fields: Iterable[Field],
+        by: Occasion,
+        known: Known,
+        wrong: list[Detail],
+        *at: str | int,
     ) -> dict[str, str]:
         """Return the moment for each of *fields*: it obeys their rules like any other value."""
         moments: dict[str, str] = {}
@@ -232,7 +244,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 try:
                     field.limits.check(moment)
                 except Wrong as no:
-                    wrong.append(_detail(field.name, no, *at))
+                    wrong.append(_veiled(_detail(field.name, no, *at), known(field.name), *at))
         return moments
 
     def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
@@ -241,21 +253,34 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 text = Text(f"{name} can't be set", f"لا يمكن تعيين {name}")
                 wrong.append(Detail(pointer(*at, name), "readOnly", text))
 
-    def _read(self, data: Row, known: Known, wrong: list[Detail], *at: str | int) -> dict[str, Any]:
+    def _read(
+        self,
+        data: Row,
+        known: Known,
+        wrong: list[Detail],
+        *at: str | int,
+        ours: Collection[str] = (),
+    ) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in data.items():
-            field = self.fields.get(name) if known(name) else None
+            field = self.fields.get(name) if name in ours or known(name) else None
             if field is None:
                 wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue
             try:
                 read[name] = None if value is None else field.read(value)
             except Wrong as no:
-                wrong.append(_detail(name, no, *at))
+                wrong.append(_veiled(_detail(name, no, *at), known(name), *at))
         return read
 
     def _require(
-        self, names: Row, row: Row, wrong: list[Detail], broken: set[str], *at: str | int
+        self,
+        names: Row,
+        row: Row,
+        known: Known,
+        wrong: list[Detail],
+        broken: set[str],
+        *at: str | int,
     ) -> None:
         for name in names:
             field = self.fields[name]
@@ -263,12 +288,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 path = pointer(*at, name)
                 if not any(p == path or p.startswith(path + "/") for p in broken):
                     text = Text(f"{name} is required", f"الحقل {name} مطلوب")
-                    wrong.append(Detail(path, "required", text))
+                    detail = Detail(path, "required", text)
+                    wrong.append(_veiled(detail, known(name), *at))
 
 
 def _detail(field: str, no: Wrong, *at: str | int) -> Detail:
     said = Text(f"{field}: {no.text.en}", f"{field}: {no.text.ar}")
     return Detail(pointer(*at, field, *no.path), no.rule, said)
+
+
+def _veiled(detail: Detail, known: bool, *at: str | int) -> Detail:
+    """Return *detail*; of a field that who writes does not know, that there is one and no more."""
+    return detail if known else Detail(pointer(*at) or "/", detail.rule, InvalidRow.text)
 
 
 def unknown_field(table: str) -> Text:

@@ -163,9 +163,11 @@ class _Work:
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        row = table.complete(data, self._by, wrong, *at, known=leave.sees)
+        ours = data.keys() - op.data.keys()
+        row = table.complete(data, self._by, wrong, *at, known=leave.sees, ours=ours)
         if sequences:
-            check_numbers(self.draft, sequences, op.data, row, wrong, at, move=self._by.importing)
+            given = {name: value for name, value in op.data.items() if leave.sees(name)}
+            check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
         if identifier is not None and self.draft.record(table.name, identifier) is not None:
@@ -188,7 +190,7 @@ class _Work:
             if not self._named:
                 raise BadMessage(UNNAMED)
             leave.check_added(op.add, at)
-            given = {**added(table, row, op.add, given, wrong, at), **given}
+            given = {**added(table, row, op.add, given, wrong, at, leave.sees), **given}
         if self._seen is not None and op.changes is not UNSET:
             self._seen.check(shown, op.id, seq, row, op.changes, at)
         unseen = [name for name in given if not leave.reads_field(name)]
@@ -317,7 +319,7 @@ class _Work:
                 try:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
-                    refusals.append(InvalidRow(None, (self._said(no, name, at),)))
+                    refusals.append(InvalidRow(None, (self._said(no, name, old, at),)))
         return refusals or self._obey_laws()
 
     def _obey_laws(self) -> list[Refused]:
@@ -328,11 +330,19 @@ class _Work:
             try:
                 law(View(self.draft))
             except Invalid as no:
-                broken.append(InvalidRow(None, (Detail("", "validator", no.text),)))
+                theirs = (name for name in touched if law in self._rules.laws.get(name, ()))
+                told = any(self._grant.names(name, ()) for name in theirs)
+                text = no.text if told else InvalidRow.text
+                broken.append(InvalidRow(None, (Detail("", "validator", text),)))
         return broken
 
-    def _said(self, no: Invalid, table: str, at: Place) -> Detail:
-        """Return what a validator says; of fields that the user does not know, only that it is."""
+    def _said(self, no: Invalid, table: str, old: Row | None, at: Place) -> Detail:
+        """Return what a validator says; of what the user does not know, only that it is.
+
+        That may be a field, or a row that the command has taken along.
+        """
+        if old is not None and not self._grant.tables[table].reads(old):
+            return Detail(pointer(*at) or "/", "validator", InvalidRow.text)
         if not no.field or self._grant.names(table, (no.field,)):
             return Detail(pointer(*at, *filter(None, (no.field,))), "validator", no.text)
         known = no.field not in self._grant.whole.tables[table].fields
