@@ -1,4 +1,4 @@
-"""What once told of something that may not be read: each hole by the smallest thing that shows it."""
+"""What once told of something that may not be read: by the smallest thing that shows it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -215,10 +215,11 @@ def test_what_plugins_say_of_a_hidden_row_is_not_told() -> None:
     shop = Shop()
     shop.do(insert("shelf", id="s"))
     shop.do(insert("item", id="i", name="theirs", shelf="s"))
-    said = msgspec.structs.replace(shop.rules, validators={"item": (_dislike,)})
-    shop.rules = said
-    mine = shop.grant({"do": ["read", "delete"], "tables": ["shelf"]},
-                      {"do": ["read"], "tables": ["item"], "where": ["name", "=", "mine"]})  # fmt: skip
+    shop.rules = msgspec.structs.replace(shop.rules, validators={"item": (_dislike,)})
+    mine = shop.grant(
+        {"do": ["read", "delete"], "tables": ["shelf"]},
+        {"do": ["read"], "tables": ["item"], "where": ["name", "=", "mine"]},
+    )
     with pytest.raises(Refused) as refused:
         shop.do(delete("shelf", "s"), mine)
     assert [d.text.en for d in refused.value.details] == [text]
