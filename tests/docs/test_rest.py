@@ -9,8 +9,9 @@ from support.http_blocks import compared, play, read_exchange, written
 from support.sample import sample_plugins
 from support.server import SAMPLE
 
+from mishkah.identity.deeds import DEEDS
 from mishkah.rest.problems import STATUS
-from mishkah.rest.routes import ADDRESSES, MODULE
+from mishkah.rest.routes import ADDRESSES, IDENTITY, MODULE
 from mishkah.site.assembly import make_site
 from mishkah.testing import open_test_house
 
@@ -40,11 +41,18 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 def test_every_address_method_and_parameter_is_documented(page: Any) -> None:
-    for path, methods in ADDRESSES.items():
+    for path, methods in {**ADDRESSES, **IDENTITY}.items():
         for method, (_, names) in methods.items():
             shown = path.replace(MODULE, "{m}").replace(":any", "")
             (line,) = re.findall(rf"^\| `{method} {re.escape(shown)}` \|(.*?)\|", page.text, re.M)
             assert re.findall(r"`(\w+)`", line) == list(names)
+
+
+def test_every_deed_is_documented_with_its_members(page: Any) -> None:
+    told = page.text.partition("## People, devices and programs\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*)\|$", told, re.MULTILINE))
+    members = {deed: re.findall(r"`(\w+)`", row) for deed, row in rows.items()}
+    assert members == {deed: list(kind.__struct_fields__) for deed, kind in DEEDS.items()}
 
 
 def test_every_status_is_documented_with_its_codes(page: Any) -> None:
