@@ -114,7 +114,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
         closed = _closed(catalog)
         if closed:
             make_private(catalog.folder(IDENTITY))
-            forget_reach(catalog.folder(IDENTITY))
+        forget_reach(catalog.folder(IDENTITY))
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
         listeners = await open_listeners(settings)

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from mishkah.cli import operate
+from mishkah.cli.trouble import Declined
 from mishkah.identity.operator import Reach, read_reach
 
 PASSWORD = "two words of Mona"
@@ -189,20 +191,40 @@ def test_of_a_server_with_tls_the_certificate_that_it_shows_is_trusted_and_no_ot
     assert "a server already serves" in at("user", "list", code=1).stderr
 
 
+@contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Let *answer* have the first who connects, in a thread; the value is the port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: answer(listener.accept()[0]))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(10)
+
+
 def test_a_token_is_not_shown_to_who_shows_another_certificate(certificate: Any) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate[1], certificate[3])
     heard: list[bytes] = []
 
-    def answer(listener: socket.socket) -> None:
-        with context.wrap_socket(listener.accept()[0], server_side=True) as there:
+    def answer(client: socket.socket) -> None:
+        with context.wrap_socket(client, server_side=True) as there:
             heard.append(there.recv(1000))
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=answer, args=[listener])
-        thread.start()
-        reach = Reach("127.0.0.1", listener.getsockname()[1], "mk_operator_s", "0" * 64)
+    with answering(answer) as port:
+        reach = Reach("127.0.0.1", port, "mk_operator_s", "0" * 64)
         with pytest.raises(operate._NotThere):
             operate._ask_server(reach, "users", b"{}")
-        thread.join(10)
     assert heard == [b""]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[", b"HTTP/1.1 200 OK\r\n\r\nx"]
+)
+def test_of_a_server_that_goes_away_it_is_not_known_what_it_did(answer: bytes) -> None:
+    def gone(client: socket.socket) -> None:
+        with client:
+            client.recv(1000)
+            client.sendall(answer)
+
+    with answering(gone) as port, pytest.raises(Declined, match="look whether it was done"):
+        operate._ask_server(Reach("127.0.0.1", port, "mk_operator_s"), "users", b"{}")

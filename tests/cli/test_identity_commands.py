@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,15 @@ def test_a_folder_that_somebody_keeps_is_waited_for(
         assert "a server already serves" in owned("user", "list", code=1).stderr
     owned("user", "list")
     assert not (sample / "identity" / "operator.json").exists()
+
+
+def test_a_command_that_is_at_work_is_waited_for(
+    owned: Run, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as other:
+        other.enter_context(locked(sample))
+        monkeypatch.setattr(operate.time, "sleep", lambda seconds: other.close())
+        assert owned("user", "list").stdout.startswith("mona")
 
 
 def test_no_command_takes_a_secret_as_an_argument() -> None:
