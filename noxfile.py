@@ -91,6 +91,13 @@ def openapi(session: nox.Session) -> None:
 
 
 @nox.session
+def autobahn(session: nox.Session) -> None:
+    """Every kind of frame, by the Autobahn cases: read directly, and by trio-websocket alone."""
+    install(session, "kosoku>=0.1")
+    session.run("python", "tests/autobahn/check.py")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documents' examples, run; their lists, held against the code."""
     install(session, *TEST_TOOLS)

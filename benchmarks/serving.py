@@ -57,7 +57,7 @@ async def ours(port: int) -> None:
     async def echo(ws: Any, guard: Any, upgrade: Any) -> None:
         try:
             while True:
-                await guard.send_frames([frame((await ws.get_message()).encode())])
+                await guard.send_frames([frame((await guard.message()).encode())])
         except ConnectionClosed:
             pass
 

@@ -124,7 +124,7 @@ class House:
             await _say_goodbye(ws, guard, outbox.refusal(refusal, None), refusal.code)
         else:
             pacing = self.rates.socket(guard.address)
-            session = Session(ws, guard.send_frames, talk, pacing, self._turns)
+            session = Session(ws, guard, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
             try:

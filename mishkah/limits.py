@@ -25,6 +25,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     address, or are one person's) and *connections* (of one address) do not count on loopback,
     unless *loopback* says so. *logins* may fail from one address in a quarter of an hour, half of
     them for one name, and *user_logins* for one name from all addresses.
+
+    One is no limit but a way to work: unless *direct*, every frame passes through trio-websocket.
     """
 
     handshake: _Seconds = 10.0
@@ -45,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     logins: _Failures = 20
     user_logins: _Failures = 100
     loopback: bool = False
+    direct: bool = True
 
 
 def read_limits(lines: Iterable[str]) -> Limits:

@@ -1,6 +1,7 @@
 """One client on one socket: a reader that hears it, and a writer that sends its mail."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from typing import Protocol
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
@@ -16,20 +17,36 @@ QUIET = 0.2
 FAREWELL = 3.0
 """Seconds that a client has to answer a close frame."""
 
-Send = Callable[[Iterable[bytes]], Awaitable[None]]
+
+class Line(Protocol):
+    """The two directions of an open socket, in whole messages and whole frames."""
+
+    async def message(self) -> str | bytes:
+        """Return the client's next message.
+
+        Raises ConnectionClosed, or trio.BrokenResourceError, where there is none.
+        """
+        raise NotImplementedError
+
+    async def send_frames(self, pieces: Iterable[bytes]) -> None:
+        """Send *pieces*, each of whole frames; nothing follows a close frame.
+
+        Raises trio.ClosedResourceError after one, trio.BrokenResourceError when the peer is gone,
+        `Stalled` when it reads nothing.
+        """
 
 
 class Session:
-    """A socket and its *talk*, whose outbox it empties with *send*; *pacing* slows it down.
+    """A socket and its *talk*, whose outbox it empties into *line*; *pacing* slows it down.
 
     What takes long to put together is put together in its *turns*.
     """
 
     def __init__(
-        self, ws: WebSocketConnection, send: Send, talk: Talk, pacing: Pacing, turns: Turns
+        self, ws: WebSocketConnection, line: Line, talk: Talk, pacing: Pacing, turns: Turns
     ) -> None:
         self._ws = ws
-        self._send = send
+        self._line = line
         self._talk = talk
         self._pacing = pacing
         self._turns = turns
@@ -67,13 +84,12 @@ class Session:
         await self._outbox.room()
         self._pacing.owner = self._talk.rights.who.owner
         await self._pacing.turn()
-        message: str | bytes = await self._ws.get_message()
-        return message
+        return await self._line.message()
 
     async def _write(self) -> None:
         try:
             while (mail := await self._outbox.take()) is not None:
-                await (self._send_slowly if mail.long else self._send)(mail.pieces)
+                await (self._send_slowly if mail.long else self._line.send_frames)(mail.pieces)
                 for listener in mail.behind:
                     await self._talk.catch_up(listener, slow=mail.slow)
         except Stalled:
@@ -88,7 +104,7 @@ class Session:
         frames = iter(pieces)
         while (frame := await self._turns.next(frames)) is not None:
             if frame:
-                await self._send((frame,))
+                await self._line.send_frames((frame,))
 
     async def _leave_when(self, stopping: trio.Event) -> None:
         """Read what comes in at once, no longer; when all of it is answered, say goodbye."""

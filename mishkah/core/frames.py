@@ -9,6 +9,9 @@ CONTINUATION = 0x0
 TEXT = 0x1
 CLOSE = 0x8
 PING = 0x9
+PONG = 0xA
+PLAIN = 0x80 | TEXT
+"""The first byte of a frame that is a whole text message, with nothing extended."""
 
 NORMAL = 1000
 GOING_AWAY = 1001
@@ -95,17 +98,36 @@ class Watch:
         self._payload = 0
         self._message = 0
         self._fragments = 0
+        self._unfinished = False
+        self.messages = 0
+        """How many messages have ended, as far as their frames' heads tell."""
         self.violation: Violation | None = None
+        self.closing = False
+        """Whether our close frame is sent, after which a ping has no answer (RFC 6455, 5.5.1)."""
 
-    def passes(self, data: bytes) -> bytes:
-        """Return the part of *data* before a violation, which is kept in `violation`."""
+    @property
+    def between(self) -> bool:
+        """Whether the next byte begins a frame, and no message is under way that it might be of."""
+        busy = self._payload or self._header or self._unfinished or self.violation
+        return not busy
+
+    def passes(self, data: bytes, *, to_plain: bool = False) -> bytes:
+        """Return the part of *data* before a violation, which is kept in `violation`.
+
+        With *to_plain* it ends too where a frame begins, not the first, that may be a plain one.
+        When `closing`, pings pass as pongs, which are not answered.
+        """
         at = 0
         while at < len(data):
+            if to_plain and at and data[at] == PLAIN:
+                return data[:at]
             if self._payload:
                 step = min(self._payload, len(data) - at)
                 self._payload -= step
                 at += step
                 continue
+            if self.closing and not self._header and data[at] == 0x80 | PING:
+                data = data[:at] + bytes((0x80 | PONG,)) + data[at + 1 :]
             start = at
             at = self._read_header(data, at)
             if self.violation is not None:
@@ -116,10 +138,10 @@ class Watch:
         """Take the bytes of one header from *at* on; return where they end."""
         header = self._header
         while at < len(data):
-            take = _header_size(header) - len(header)
+            take = header_size(header) - len(header)
             header += data[at : at + take]
             at += take
-            if len(header) == _header_size(header):
+            if len(header) == header_size(header):
                 self._judge(header)
                 header.clear()
                 return at
@@ -135,8 +157,11 @@ class Watch:
             self.violation = Violation(PROTOCOL_ERROR, "a client's frames are masked")
         if opcode >= CLOSE:
             return
-        if opcode != CONTINUATION:
+        if opcode != CONTINUATION or not self._unfinished:
             self._message = self._fragments = 0
+        final = bool(header[0] & 0x80)
+        self._unfinished = not final
+        self.messages += final
         self._message += size
         self._fragments += 1
         if self._message > self._max_message:
@@ -147,7 +172,7 @@ class Watch:
             self.violation = Violation(POLICY_VIOLATION, said, "fragments")
 
 
-def _header_size(header: bytearray) -> int:
+def header_size(header: bytes | bytearray) -> int:
     """Return how many bytes a header that begins like this has, before its payload."""
     if len(header) < 2:
         return 2

@@ -16,6 +16,7 @@ from mishkah.http.guard import Guard
 from mishkah.http.guests import Caller, Guests, caller_of
 from mishkah.http.handshake import SUBPROTOCOL, Upgrade, read_upgrade
 from mishkah.http.head import Head
+from mishkah.http.inlet import Inlet
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
 from mishkah.rates import Rates
@@ -147,7 +148,8 @@ class Door:
         upgrade = read_upgrade(head, self._guests.origins, caller.address)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
-        guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)
+        inlet = Inlet(stream, handover.rest, watch, limits.message if limits.direct else None)
+        guard = Guard(stream, head.again(), inlet, watch, limits.stall, address)
         with trio.move_on_after(limits.handshake) as shaking:
             request = await wrap_server_stream(
                 nursery, guard, message_queue_size=4, max_message_size=limits.message
@@ -156,7 +158,7 @@ class Door:
         if shaking.cancelled_caught:
             self._limited["handshake"] += 1
             return
-        guard.why_closed = lambda: ws.closed.code if ws.closed else None
+        guard.opened(ws)
         self._inside.add(guard)
         try:
             await self._answer(ws, guard, upgrade)

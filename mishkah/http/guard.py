@@ -3,16 +3,21 @@
 trio-websocket bounds the size of a message, but neither the fragments of one nor what it buffers
 before it knows, and it drops the connection of a client that breaks the protocol without the close
 frame that says so. Both are put right from below, through its public `wrap_server_stream`.
+
+Most of what clients send are plain frames, which cost it more than what they ask costs the store.
+An `Inlet` takes them out, and they are never seen by trio-websocket; all else is.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import trio
 from trio.socket import IPPROTO_TCP, SO_SNDBUF, SOL_SOCKET
+from trio_websocket import WebSocketConnection
 
 from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, cut, frame
 from mishkah.feed import Stalled
+from mishkah.http.inlet import Inlet
 from mishkah.http.parting import LINGER, part, socket_of
 
 _PING = frame(b"", PING)
@@ -22,36 +27,35 @@ _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
 
 class Guard(trio.abc.Stream):
-    """A connection whose request has been read: *head*, and *rest*, what followed it.
+    """A connection whose request has been read: *head*, and what follows it, which is in *inlet*.
 
-    trio-websocket reads and writes here; the session writes whole frames with `send_frames`. A
-    peer that takes nothing for *stall* seconds is given up. *address* is whose rate counts, if any.
+    trio-websocket reads and writes here; the session reads with `message`, and writes whole frames
+    with `send_frames`. A peer that takes nothing for *stall* seconds is given up. *watch* is what
+    watches the *inlet*. *address* is whose rate counts, if any.
     """
 
     def __init__(
         self,
         stream: trio.abc.Stream,
         head: bytes,
-        rest: bytes,
+        inlet: Inlet,
         watch: Watch,
         stall: float,
         address: str | None,
     ) -> None:
         self._stream = stream
         self._head = head
-        self._rest = rest
+        self._inlet = inlet
         self._watch = watch
         self._stall = stall
         self._turn = trio.StrictFIFOLock()
         self._shaken_hands = trio.Event()
         self._close_sent = False
         self._whole = True
-        self._reading = False
         self._closed: trio.Event | None = None
-        self.why_closed: Callable[[], int | None] = lambda: None
-        self.heard = trio.current_time()
-        """When bytes came from the peer last; and when it was `asked` whether it is there."""
-        self.asked = self.heard
+        self._ws: WebSocketConnection | None = None
+        self.asked = trio.current_time()
+        """When the peer was asked last whether it is there."""
         self.address = address
         self._socket = socket_of(stream)
         if self._socket is not None:
@@ -66,27 +70,24 @@ class Guard(trio.abc.Stream):
             head, self._head = self._head, b""
             return head
         await self._shaken_hands.wait()  # nothing that follows the request is judged before it
-        if self._watch.violation is None:
-            data = await self._next(max_bytes)
-            if passed := self._watch.passes(data):
-                return passed
-            if self._watch.violation is None:
-                return b""
-        await self._end(self._watch.violation)
-        return b""
-
-    async def _next(self, max_bytes: int | None) -> bytes:
-        if self._rest:
-            await trio.lowlevel.checkpoint()
-            data, self._rest = self._rest, b""
-            return data
-        self._reading = True
-        try:
-            data = bytes(await self._stream.receive_some(max_bytes))
-        finally:
-            self._reading = False
-        self.heard = trio.current_time()
+        data = await self._inlet.odd(max_bytes)
+        if not data and self._watch.violation is not None:
+            await self._end(self._watch.violation)
         return data
+
+    def opened(self, ws: WebSocketConnection) -> None:
+        """Take note that *ws*, which reads and writes here, is open."""
+        self._ws = ws
+
+    async def message(self) -> str | bytes:
+        """Return the client's next message. Raises ConnectionClosed where there is none."""
+        assert self._ws is not None, "it is open"
+        return await self._inlet.message(self._ws.get_message)
+
+    @property
+    def heard(self) -> float:
+        """When bytes came from the peer last."""
+        return self._inlet.heard
 
     async def _end(self, violation: Violation) -> None:
         with trio.move_on_after(LINGER):
@@ -95,6 +96,8 @@ class Guard(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send trio-websocket's own bytes: the handshake, then whole control frames."""
         closing = self._shaken_hands.is_set() and bool(data) and data[0] & 0x0F == CLOSE
+        if closing:
+            self._inlet.end()
         await self._send(bytes(data), closing=closing)
         self._shaken_hands.set()
 
@@ -167,17 +170,18 @@ class Guard(trio.abc.Stream):
             await trio.aclose_forcefully(self._stream)
 
     async def _say_why(self) -> None:
-        code = self.why_closed()
+        closed = self._ws.closed if self._ws else None
         if (
             self._shaken_hands.is_set()
-            and code in _SENDABLE
+            and closed is not None
+            and closed.code in _SENDABLE
             and not self._close_sent
             and self._whole
         ):
-            await self._send(close_frame(code), closing=True)
+            await self._send(close_frame(closed.code), closing=True)
 
     async def _drain(self) -> None:
-        if self._reading:
+        if self._inlet.reading:
             return
         async with self._turn:  # who still sends, such as a ping, must not meet the end half-way
             self._close_sent = True

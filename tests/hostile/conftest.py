@@ -14,6 +14,7 @@ from support.corpus import Case
 from support.knocking import Raw, Tls, listening, open_raw
 
 from mishkah.catalog import Catalog
+from mishkah.limits import Limits
 from mishkah.plugins import Plugins
 from mishkah.sqlite import SqliteJournals
 
@@ -68,14 +69,15 @@ class House:
 
 @pytest.fixture
 def house(folders: Path, tls: Tls) -> Callable[..., Any]:
-    """Return a function (over TLS?) → a context whose value is an open `House`."""
+    """Return a function (over TLS?, limits) → a context whose value is an open `House`."""
 
     @asynccontextmanager
-    async def opened(*, over_tls: bool = False) -> AsyncIterator[House]:
+    async def opened(*, over_tls: bool = False, **limits: Any) -> AsyncIterator[House]:
         package = folders / "branches" / "shop" / "modules" / "m"
         catalog = Catalog(folders, Plugins(modules={"m": package}))
         journals = SqliteJournals(catalog.store_path, "OFF")
-        async with listening(catalog, journals, tls=tls.server if over_tls else None) as port:
+        secret = tls.server if over_tls else None
+        async with listening(catalog, journals, Limits(**limits), secret) as port:
             yield House(folders.parent, port, tls.client if over_tls else None)
 
     return opened

@@ -109,15 +109,16 @@ async def _opened(case: Asked, raw: Raw) -> bytes:
     return data
 
 
+@pytest.mark.parametrize("direct", [True, False], ids=["direct", "by trio-websocket"])
 @pytest.mark.parametrize("cases", together(SAID))
 async def test_a_socket_is_told_what_is_wrong_and_kept_or_closed(
-    house: Any, quiet: None, cases: list[Said]
+    house: Any, quiet: None, cases: list[Said], direct: bool
 ) -> None:
-    async with house() as shop:
+    async with house(direct=direct) as shop:
         await shop.suffer([case for case in cases if case.close is None], _told)
     ended = [case for case in cases if case.close is not None]
     for way in WAYS if ended else ():
-        async with house(over_tls=way == "TLS") as shop:
+        async with house(over_tls=way == "TLS", direct=direct) as shop:
             await shop.suffer(ended, partial(_closed, way))
 
 

@@ -1,9 +1,16 @@
 """Frames that an honest client may send, around those of tests/hostile, which none does."""
 
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 from support.frames import sent as frame
+
+
+@pytest.fixture(params=[True, False], ids=["direct", "by trio-websocket"])
+async def knock(knock_at: Callable[..., Any], request: Any) -> AsyncIterator[Callable[[], Any]]:
+    async with knock_at(direct=request.param) as knock:
+        yield knock
 
 
 @pytest.mark.parametrize("size", [1, 3, 7])

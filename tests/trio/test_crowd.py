@@ -12,6 +12,7 @@ from trio.testing import MockClock
 from mishkah.core.frames import Watch
 from mishkah.http.crowd import Crowd, counted
 from mishkah.http.guard import Guard
+from mishkah.http.inlet import Inlet
 from mishkah.http.turned import Turned
 from mishkah.limits import Limits
 from mishkah.rates import Rates
@@ -62,7 +63,8 @@ class OneAtATime(Stalled):
 async def test_a_ping_may_meet_the_end_of_its_connection(
     autojump_clock: MockClock, later: float
 ) -> None:
-    guard = Guard(OneAtATime(b""), b"", b"", Watch(1, 1), 30, None)
+    stream, watch = OneAtATime(b""), Watch(1, 1)
+    guard = Guard(stream, b"", Inlet(stream, b"", watch, 1), watch, 30, None)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guard.aclose)
         await trio.sleep(later)

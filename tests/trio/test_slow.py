@@ -175,11 +175,14 @@ class Babbler:
     def __init__(self) -> None:
         self.said = 0
 
-    async def get_message(self) -> str:
+    async def message(self) -> str:
         await trio.lowlevel.checkpoint()
         self.said += 1
         assert self.said < 5000, "it is read without end"
         return "{}"
+
+    async def send_frames(self, pieces: Iterable[bytes]) -> None:
+        await trio.sleep_forever()
 
     async def aclose(self, code: int, reason: str) -> None:
         await trio.lowlevel.checkpoint()
@@ -190,15 +193,12 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
 ) -> None:
     client: Any = Babbler()
 
-    async def send(pieces: Iterable[bytes]) -> None:
-        await trio.sleep_forever()
-
     def nowhere(*asked: Any) -> Any:
         raise AssertionError("no store is asked for")
 
     rights = Rights(OpenGate(), nowhere)
     talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
-    session = Session(client, send, talk, Rates(Limits(), Counter()).socket(None), Turns())
+    session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
     with trio.move_on_after(60) as waited:
         await session.run(trio.Event())
     assert waited.cancelled_caught

@@ -112,6 +112,7 @@ def fragments(*sizes: int) -> list[bytes]:
         ([sent(1, 5, masked=False)], PROTOCOL_ERROR),
         ([sent(9, 5, masked=False)], PROTOCOL_ERROR),
         ([sent(1, 5, wide=8)], None),
+        ([sent(1, 300), sent(0, 300)], None),
     ],
 )
 def test_a_message_is_bounded_in_bytes_and_in_fragments(
