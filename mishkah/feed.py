@@ -78,6 +78,10 @@ class _Letter(NamedTuple):
     told: bool = False
 
 
+_REST = _Letter((b"",))
+"""What lets the session go on with frames of which a part has gone."""
+
+
 def _while_wanted(listener: Listener, pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Yield *pieces*, until nobody wants them, or may see them, any more."""
     for piece in pieces:
@@ -103,13 +107,21 @@ class Mail(NamedTuple):
     long: bool = False
 
 
+Now = Callable[[bytes], int]
+"""Send whole frames without waiting; return how many bytes are gone: all, none, or some.
+
+Of some the sender keeps the rest, and begins with it when it is given more, if only nothing.
+"""
+
+
 class Outbox:
     """What waits for one client. Putting never blocks; in a full box the views fall behind.
 
-    The session takes, the stores put. `received` counts the commands that the session has read;
-    those up to `refused_upto` are refused when their turn comes, see `Store`. At most
-    *subscriptions* views are shown to it; `several` is true where they may be of several stores.
-    What it is refused, and by which limit, is counted in *tally*; the codes are `told` as well.
+    The session takes, the stores put; what is put while nothing waits goes out `now`, where that
+    is given and can. `received` counts the commands that the session has read; those up to
+    `refused_upto` are refused when their turn comes, see `Store`. At most *subscriptions* views are
+    shown to it; `several` is true where they may be of several stores. What it is refused, and by
+    which limit, is counted in *tally*; the codes are `told` as well.
     """
 
     def __init__(
@@ -126,6 +138,7 @@ class Outbox:
         self.refused_upto = 0
         self.subscriptions = subscriptions
         self.told: Callable[[str], None] = _ignore
+        self.now: Now | None = None
         self._refused = tally.refused
         self.limited = tally.limited
         self._limit = limit
@@ -135,6 +148,9 @@ class Outbox:
         self._asked = 0
         self._behind: list[Listener] = []
         self._departed = 0
+        self._idle = False  # the session has sent all that it took, and waits for more
+        self._gathering = False
+        self._mail = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
 
     @property
@@ -153,8 +169,15 @@ class Outbox:
         Slow is who has more than the limit before: however much comes at once, it hurts nobody who
         has read all before.
         """
-        if not self.open or not listener.live:
+        if self.gone or self.closing is not None or not listener.live:
             return
+        if self._idle and self.now is not None and len(pieces) == 1:
+            frames, upto = pieces[0]
+            if gone := self.now(frames):
+                listener.cursor = listener.told = upto
+                if gone < len(frames):
+                    self._append(_REST)
+                return
         if self._size > self._limit:
             self._fall_behind()
         else:
@@ -181,6 +204,38 @@ class Outbox:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
             self._append(_Letter((frame,), len(frame), 1))
+
+    def gather(self) -> None:
+        """Let what is put now wait for what else a batch has to say, until `flush`."""
+        self._gathering = self._idle
+        self._idle = False
+
+    def flush(self) -> None:
+        """Send what was gathered, at once if that can be."""
+        if self._gathering:
+            self._gathering = False
+            self._idle = True
+            if self._letters and not self._goes_now():
+                self._wake()
+
+    def _goes_now(self) -> bool:
+        """Send all letters if they can go at once, and tell whether they have."""
+        letters = self._letters
+        if self.now is None or self._behind or self._size > CHUNK:
+            return False
+        if any(letter.alone or letter.more for letter in letters):
+            return False
+        data = b"".join([piece for letter in letters for piece in letter.pieces])
+        gone = self.now(data)
+        if not gone:
+            return False
+        self._letters = deque()
+        for letter in letters:
+            self._note(letter)
+        if gone < len(data):
+            self._append(_REST)
+        self._moved.unpark_all()
+        return True
 
     def refuse(self, refusal: Refused, ref: Ref | None) -> None:
         """Queue the ERROR that tells *refusal*, in the client's language."""
@@ -212,7 +267,7 @@ class Outbox:
     def depart(self) -> None:
         """Count one more store that has answered everything."""
         self._departed += 1
-        self._wake()
+        self._moved.unpark_all()
 
     async def departed(self, stores: int) -> None:
         """Wait until so many stores have answered everything, or nobody hears it any more."""
@@ -232,7 +287,11 @@ class Outbox:
         while not self._letters and not self._behind:
             if not self.open:
                 return None
-            await self._moved.park()
+            self._idle = True
+            try:
+                await self._mail.park()
+            finally:
+                self._idle = self._gathering = False
         if not self._letters:
             behind, self._behind = self._behind, []
             return Mail((), [listener for listener in behind if not listener.asking], slow=True)
@@ -250,7 +309,7 @@ class Outbox:
             size += taken[-1].size
         for letter in taken:
             self._note(letter)
-        self._wake()
+        self._moved.unpark_all()
         return Mail((b"".join([piece for letter in taken for piece in letter.pieces]),))
 
     def ask(self, size: int) -> int:
@@ -262,7 +321,7 @@ class Outbox:
     def answered(self, size: int) -> None:
         """Count a command of *size* bytes that the store has dealt with."""
         self._asked -= size
-        self._wake()
+        self._moved.unpark_all()
 
     async def room(self) -> None:
         """Wait until so little is unread or unanswered that another command may be read."""
@@ -318,7 +377,11 @@ class Outbox:
         self._letters.append(letter)
         self._size += letter.size
         self._answers += letter.answers
-        self._wake()
+        if not self._gathering:
+            self._wake()
 
     def _wake(self) -> None:
+        """Let the session send, and whoever waits for something to happen look again."""
+        self._idle = False
+        self._mail.unpark_all()
         self._moved.unpark_all()

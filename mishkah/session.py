@@ -35,6 +35,10 @@ class Line(Protocol):
         `Stalled` when it reads nothing.
         """
 
+    def send_now(self, frames: bytes) -> int:
+        """Send whole *frames* without waiting; see `Now`. Raises nothing."""
+        raise NotImplementedError
+
 
 class Session:
     """A socket and its *talk*, whose outbox it empties into *line*; *pacing* slows it down.
@@ -51,6 +55,7 @@ class Session:
         self._pacing = pacing
         self._turns = turns
         self._outbox: Outbox = talk.outbox
+        self._outbox.now = line.send_now
         self._reading = trio.CancelScope()
 
     async def run(self, stopping: trio.Event) -> None:

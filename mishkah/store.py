@@ -215,9 +215,14 @@ class Store:
 
     def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
         """Send everyone the deltas, as one, and then the answers; empty the list."""
+        answered = {outbox for outbox, _ in answers}
+        for outbox in answered:
+            outbox.gather()
         self._showing.publish()
         for outbox, answer in answers:
             outbox.answer(answer)
+        for outbox in answered:
+            outbox.flush()
         answers.clear()
 
     async def _attend(self, request: Join | Reseat | Missed | Part | Look | Leave) -> None:

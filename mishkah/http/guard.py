@@ -9,6 +9,8 @@ An `Inlet` takes them out, and they are never seen by trio-websocket; all else i
 """
 
 import contextlib
+import os
+import select
 from collections.abc import Iterable
 
 import trio
@@ -52,6 +54,7 @@ class Guard(trio.abc.Stream):
         self._shaken_hands = trio.Event()
         self._close_sent = False
         self._whole = True
+        self._rest = b""
         self._closed: trio.Event | None = None
         self._ws: WebSocketConnection | None = None
         self.asked = trio.current_time()
@@ -62,6 +65,11 @@ class Guard(trio.abc.Stream):
             with contextlib.suppress(AttributeError, OSError):  # not every system has it
                 self._socket.setsockopt(IPPROTO_TCP, trio.socket.TCP_NOTSENT_LOWAT, UNSENT)
         self._free = 0
+        self._poll: select.poll | None = None
+        if isinstance(stream, trio.SocketStream) and hasattr(select, "poll"):
+            self._fileno = stream.socket.fileno
+            self._poll = select.poll()
+            self._poll.register(self._fileno(), select.POLLOUT)
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Return the next bytes, up to the first that break a bound; then the end."""
@@ -111,6 +119,27 @@ class Guard(trio.abc.Stream):
             for some in cut(piece, self._at_once()):
                 await self._send(some, closing=False)
 
+    def send_now(self, frames: bytes) -> int:
+        """Send *frames*, whole ones, if they surely go at once; return how many bytes have.
+
+        Where that is not all of them, which it should be, `send_frames` begins with the rest. What
+        is wrong with the socket is left for it to find. Not over TLS, which may have to wait.
+        """
+        busy = self._rest or self._turn.locked() or not self._whole
+        if self._poll is None or busy or self._close_sent:
+            return 0
+        try:
+            if len(frames) > self._free and self._poll.poll(0):
+                self._free = self._at_once()
+            if len(frames) > self._free:
+                return 0
+            sent = os.write(self._fileno(), frames)
+        except OSError:
+            return 0
+        self._free -= sent
+        self._rest = frames[sent:]
+        return sent
+
     async def ping(self, patience: float) -> None:
         """Ask the peer whether it is there; give the connection up if nothing comes in time."""
         self.asked = trio.current_time()
@@ -129,6 +158,8 @@ class Guard(trio.abc.Stream):
             if self._close_sent or not self._whole:
                 raise trio.ClosedResourceError
             self._close_sent = closing
+            if self._rest:
+                data, self._rest, self._whole = self._rest + data, b"", False
             with trio.move_on_after(self._stall) as sending:
                 if len(data) > self._free and not closing:
                     await self._stream.wait_send_all_might_not_block()

@@ -184,6 +184,9 @@ class Babbler:
     async def send_frames(self, pieces: Iterable[bytes]) -> None:
         await trio.sleep_forever()
 
+    def send_now(self, frames: bytes) -> int:
+        return 0
+
     async def aclose(self, code: int, reason: str) -> None:
         await trio.lowlevel.checkpoint()
 
