@@ -28,6 +28,7 @@ class Rights:
         self._grants: dict[StoreId, Grant] = {}
         self.shown = False
         """Whether a token was shown that let somebody in."""
+        self._became = self._followed = 0
         self._become(NOBODY)
 
     def show(self, token: str | None) -> None:
@@ -58,14 +59,19 @@ class Rights:
         return known
 
     async def change(self) -> None:
-        """Wait until `check` may have something to say."""
-        while self._is_current():
+        """Wait until `check` may have something to say, or has had to somebody else since.
+
+        A command that comes in the moment of a change meets it before who follows all changes.
+        """
+        while self._is_current() and self._followed == self._became:
             left = _LONGEST if self.who.expires is None else self.who.expires - self._gate.now()
             with trio.move_on_after(min(max(left, 0.0), _LONGEST)):
                 await self._gate.changes.next()
+        self._followed = self._became
 
     def _become(self, who: Who) -> None:
         self.who = who
+        self._became += 1
         self._version = self._gate.changes.version
         self._grants.clear()
 
