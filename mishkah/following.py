@@ -23,11 +23,16 @@ async def follow(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:
             rights.check()
             await reseat(rights, outbox, inbox_of)
     except Refused as refusal:
-        for listener in list(outbox.listeners):
-            outbox.forget(listener)
-        outbox.refuse(refusal, None)
-        out = isinstance(refusal, AuthRequired | AuthExpired)
-        outbox.close(UNAUTHORISED if out else SERVICE_RESTART, refusal.code)
+        send_away(outbox, refusal)
+
+
+def send_away(outbox: Outbox, refusal: Refused) -> None:
+    """Show *outbox* nothing more, not even what waits of its views, and close it: *refusal*."""
+    for listener in list(outbox.listeners):
+        outbox.forget(listener)
+    outbox.refuse(refusal, None)
+    out = isinstance(refusal, AuthRequired | AuthExpired)
+    outbox.close(UNAUTHORISED if out else SERVICE_RESTART, refusal.code)
 
 
 async def reseat(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:

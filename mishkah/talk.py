@@ -27,7 +27,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
 from mishkah.feed import Listener, Outbox
-from mishkah.following import follow, reseat
+from mishkah.following import follow, reseat, send_away
 from mishkah.limits import Limits
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rights import Rights
@@ -237,11 +237,17 @@ class TalkV1(Talk):
             self._refuse(refusal, message)
 
     async def _hello_again(self, hello: Hello) -> None:
-        """Take another token for the one that was shown, and cut nothing."""
+        """Take another token for the one that was shown, and cut nothing.
+
+        Who has a store open that the other token does not let into is sent away.
+        """
         if hello.client not in (None, self.client):
             raise BadMessage(_ANOTHER_CLIENT)
         self._greet(hello)
-        await reseat(self.rights, self.outbox, self.inboxes.__getitem__)
+        try:
+            await reseat(self.rights, self.outbox, self.inboxes.__getitem__)
+        except Refused as refusal:
+            send_away(self.outbox, refusal)
 
     async def _ask(self, store: StoreId, inbox: Inbox, command: Message, size: int) -> None:
         match command:
