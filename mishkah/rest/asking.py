@@ -29,7 +29,7 @@ from mishkah.turns import Turns
 class Place(NamedTuple):
     """The store that a request is about, open: its way in, its keeper, and its reader.
 
-    *rights* are those of who sends the request, *grant* is what they come to there.
+    *rights* are those of who sends the request.
     """
 
     store: StoreId
@@ -37,7 +37,11 @@ class Place(NamedTuple):
     keeper: Keeper
     reader: Reader
     rights: Rights
-    grant: Grant
+
+    @property
+    def grant(self) -> Grant:
+        """What may be done there, as of when the rights were looked at last."""
+        return self.rights.grant(self.store)
 
     def table(self, name: str) -> Table:
         """Return a table as it may be read. Raises UnknownTable."""
@@ -72,7 +76,7 @@ class Desk:
         await keeper.settled.wait()
         if keeper.reader is None:
             raise StoreFailed
-        return Place(store, inbox, keeper, keeper.reader, rights, rights.grant(store))
+        return Place(store, inbox, keeper, keeper.reader, rights)
 
 
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]
