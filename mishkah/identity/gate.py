@@ -17,14 +17,12 @@ from mishkah.identity.identity import Identity
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tokens import is_secret, new_token, split_token
 from mishkah.jsonfile import BadFile
-from mishkah.who import Who
+from mishkah.who import PUBLIC, Who
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """How often the file of roles is looked at."""
-PUBLIC = "public"
-"""Whose the names of writes are that come without a token."""
 MAX_GRANTS = 10_000
 """Grants that are kept ready."""
 
@@ -84,7 +82,9 @@ class ClosedGate:
     def may_enter(self, who: Who, store: StoreId) -> bool:
         name = who.role_in(store)
         role = None if name is None else self._roles.get(name)
-        if role is None or (store.branch == HOUSE and name != OWNER):
+        if role is None:
+            return False
+        if store.branch == HOUSE and not (name == OWNER and who.in_person):
             return False
         return any(rule.allow and rule.reaches(store) for rule in role.rules)
 
@@ -105,7 +105,8 @@ class ClosedGate:
     async def follow(self, file: Path) -> None:
         """Read the roles again whenever *file* has changed; what is wrong leaves them as they are.
 
-        Never returns.
+        So does a file that is gone: the ready-made roles may do more than those of the same names
+        in it. Never returns.
         """
         seen = _mark(file)
         while True:
@@ -113,6 +114,9 @@ class ClosedGate:
             if (mark := _mark(file)) == seen:
                 continue
             seen = mark
+            if mark is None:
+                log.error("the roles stay as they were: there is no %s any more", file.name)
+                continue
             try:
                 self._roles, self._public = self._read()
             except BadFile as bad:
