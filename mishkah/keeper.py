@@ -1,7 +1,7 @@
 """Keeping one store up: opened from disk, filled when new, opened again when its journal fails."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import trio
@@ -40,7 +40,8 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
-    While it is serving, `store` is there, and `reader` reads what is committed.
+    While it is serving, `store` is there, and `reader` reads what is committed. `heard` is told of
+    each commit, and None when all may be new: the store was opened, perhaps again.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Keeper:
         self.store: Store | None = None
         self.reader: Reader | None = None
         self.tally = StoreTally()
+        self.heard: Callable[[Commit | None], None] | None = None
         self.clock = clock
         self._open_journal = open_journal
         self._inbox = inbox
@@ -86,6 +88,10 @@ class Keeper:
                     return
                 delay = min(delay * 2, LONGEST_DELAY)
 
+    def _tell(self, commit: Commit | None) -> None:
+        if self.heard is not None:
+            self.heard(commit)
+
     def _became(self, status: str) -> None:
         self.status = status
         self.settled.set()
@@ -101,8 +107,9 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally)
+            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally, self._tell)
             self.store, self.reader = store, journal.reader
+            self._tell(None)
             self._became("serving")
             batch: list[Request] = []
             try:
