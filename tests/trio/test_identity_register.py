@@ -107,13 +107,12 @@ async def test_who_is_an_owner_no_more_when_their_turn_comes_has_changed_nothing
         with pytest.raises(Forbidden):
             await DEEDS[deed](place, nour)
 
-    async with trio.open_nursery() as nursery:
-        async with place.identity._book.turn():
-            nursery.start_soon(late)
-            await trio.testing.wait_all_tasks_blocked()
-            op = Update(table="user", id="nour", changes={"scopes": []})
-            await place.identity._book.write([op], NOON)
-            before = place.events()
+    async with trio.open_nursery() as nursery, place.identity._book.turn():
+        nursery.start_soon(late)
+        await trio.testing.wait_all_tasks_blocked()
+        op = Update(table="user", id="nour", changes={"scopes": []})
+        await place.identity._book.write([op], NOON)
+        before = place.events()
     assert place.events() == before
 
 
