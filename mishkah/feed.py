@@ -41,7 +41,7 @@ class Listener:
     it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
     `told` is the last commit that the client knows of: those of the log after it may be none that
     its view shows. `resync` is said when the view falls behind. `asked` is what the client wants to
-    see, `view` what of it may be seen.
+    see, `view` what of it may be seen. `heir` takes its place where that has become something else.
     """
 
     def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
@@ -55,6 +55,7 @@ class Listener:
         self.live = False
         self.asking = False
         self.gone = False
+        self.heir: Listener | None = None
         outbox.listeners.append(self)
 
     def is_called(self, view: str) -> bool:

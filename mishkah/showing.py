@@ -87,6 +87,8 @@ class Showing:
         left: their commits it will see in the snapshot. One that can't be told, or whose view is
         no more, is closed, to come back.
         """
+        while listener.heir is not None:  # it was something else before this was looked at
+            listener = listener.heir
         if listener.gone or listener.asked is None or listener.view is None:
             return
         try:
@@ -104,6 +106,7 @@ class Showing:
         outbox.forget(listener, self._of(old).tell("RESYNC", old.id, reason="rules"))
         again = Listener(outbox, listener.store, seed=False)
         again.asked = listener.asked
+        listener.heir = again
         self._replace(again, view)
         self._welcome(again, view, None, resumed=False)
         self._send_snapshot(again, view)

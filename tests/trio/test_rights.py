@@ -8,7 +8,12 @@ import trio
 import trio.testing
 from support.talking import SHOP, insert, subscribe, until_synced, update
 
+from mishkah.core.access import Role, grant_of
+from mishkah.core.grants import lens_of
+from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
+from mishkah.core.shapes import fit
+from mishkah.requests import Reseat
 from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
 
@@ -67,6 +72,27 @@ async def test_a_role_that_changes_is_followed_at_once(
         (row,) = snapshot["data"].pop("item")
         assert (row["id"], "name" in row, snapshot["data"]) == ("tea", False, {})
         assert (await client.ask(insert("cup", 2)))["code"] == "FORBIDDEN"
+
+
+async def test_two_changes_at_once_end_with_the_second(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    """The store has not looked at the first yet when the second comes."""
+    store = StoreId("shop", "m")
+    async with open_test_house(data, gate=gate) as house, house.v1("x", token="a") as client:
+        await subscribe(client)
+        await until_synced(client)
+        (outbox,) = house.house.outboxes
+        (listener,) = outbox.listeners
+        schema = house.house.keepers[store].recipe.rules.schema
+        inbox = house.house.inbox(store)
+        for rule in ({"do": ["read"]}, {"do": ["read"], "tables": ["item"]}, WITHOUT_NAMES):
+            grant = grant_of(fit({"rules": [rule]}, Role), store, schema, "amal")
+            inbox.send_nowait(Reseat(outbox, listener, grant))
+        await trio.testing.wait_all_tasks_blocked()
+        (now,) = outbox.listeners
+        assert now.view is not None
+        assert now.view.lens == lens_of(grant.tables.values())
 
 
 async def test_another_token_is_taken_without_a_cut(
