@@ -23,11 +23,13 @@ from support.signing import (
 from trio_websocket import wrap_client_stream
 
 from mishkah.http.credentials import FOR_GOOD
+from mishkah.http.crowd import HERE
 from mishkah.identity.audit import ROWS_IN_WINDOW
 from mishkah.identity.register import OPERATOR
 from mishkah.limits import Limits
 from mishkah.site.assembly import make_site
 from mishkah.testing import FaultyJournals, open_test_house
+from mishkah.who import Scope
 
 LOGIN = {"user": "amal", "password": AMAL}
 PROGRAM = {**LOGIN, "cookie": False}
@@ -234,6 +236,7 @@ async def test_a_session_that_is_used_lasts_on_without_a_write_for_each_request(
         assert again.status_code == 200
         assert given(again)[0] == token
         assert given(again)[1]["Max-Age"] == "43200"
+        assert again.headers["cache-control"] == "no-store", "it holds somebody's token"
         assert await shop.commits() == before + 1
         shop.clock.move(hours=11)
         assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 200
@@ -419,8 +422,8 @@ async def test_what_a_socket_is_refused_is_noted_too(data: Path) -> None:
             assert (await amal.expect("ERROR"))["code"] == "FORBIDDEN"
         async with shop.house.client("mk_a_b") as nobody:
             assert (await nobody.receive())["code"] == "AUTH_REQUIRED"
-        rows = [(r["event"], r["user"], r["detail"]) for r in await shop.audit(2)]
-        assert rows == [("refused", None, "AUTH_REQUIRED"), ("refused", "amal", "FORBIDDEN")]
+        rows = [(r["user"], r["address"], r["detail"]) for r in await shop.audit(2)]
+        assert rows == [(None, HERE, "AUTH_REQUIRED"), ("amal", HERE, "FORBIDDEN")]
 
 
 async def test_no_answer_waits_for_its_note(
@@ -473,6 +476,14 @@ async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
         else:
             assert said["code"] == "AUTH_REQUIRED"
         nursery.cancel_scope.cancel()
+
+
+async def test_who_may_enter_no_branch_is_told_of_none(shop: Shop) -> None:
+    create = shop.identity.register.create_user
+    elsewhere = (Scope("clerk", ("other",)),)
+    await create(OPERATOR, "sami", shop.clock(), scopes=elsewhere, password=AMAL)
+    token = await shop.identity.sessions.login("sami", AMAL, None, shop.clock())
+    assert (await ask_me(shop, **bearer(token))).json()["stores"] == []
 
 
 async def test_an_owner_signs_in_everywhere(shop: Shop) -> None:
