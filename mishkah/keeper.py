@@ -40,7 +40,8 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
-    While it is serving, `store` is there, and `reader` reads what is committed.
+    While it is serving, `store` is there, and `reader` reads what is committed; the commits up to
+    `migrated` are of an older schema.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Keeper:
         self.settled = trio.Event()
         self.store: Store | None = None
         self.reader: Reader | None = None
+        self.migrated = 0
         self.tally = StoreTally()
         self.clock = clock
         self._open_journal = open_journal
@@ -102,7 +104,7 @@ class Keeper:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
             store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally)
-            self.store, self.reader = store, journal.reader
+            self.store, self.reader, self.migrated = store, journal.reader, journal.migrated
             self._became("serving")
             batch: list[Request] = []
             try:

@@ -25,6 +25,8 @@ FAR = 1000
 """So many missed commits may be more to send than a snapshot; it is looked at."""
 _BYTES = 250
 """What a commit takes on the wire, about."""
+_HIDDEN = 5 * 2**20
+"""What a view that leaves out what its reader may not see is taken to have: its size would tell."""
 
 
 class Showing:
@@ -157,7 +159,8 @@ class Showing:
         missed = self._state.seq - since
         if missed < FAR:
             return False
-        return missed * _BYTES > self._dispatch.snapshot(view, self._state).size
+        size = _HIDDEN if view.lens else self._dispatch.snapshot(view, self._state).size
+        return missed * _BYTES > size
 
     def _welcome(self, listener: Listener, view: View, ref: Ref | None, *, resumed: bool) -> None:
         told: dict[str, object] = {} if ref is None else {"ref": ref}

@@ -9,7 +9,7 @@ import trio
 from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import digest
-from mishkah.core.commit import Commit, Name
+from mishkah.core.commit import Commit, Name, as_now
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.grants import everything
@@ -180,7 +180,10 @@ class Store:
         """Fetch from the log what a repeated write was answered the first time."""
         if isinstance(outcome, _Again) and outcome.commit is None:
             found = await self._journal.commits(outcome.seq - 1, outcome.seq)
-            return _Again(outcome.ask, outcome.seq, found[0] if found else None)
+            commit = found[0] if found else None
+            if commit is not None and commit.seq <= self._journal.migrated:
+                commit = as_now(commit, self._rules.schema)
+            return _Again(outcome.ask, outcome.seq, commit)
         return outcome
 
     async def _tell(self, outcomes: Sequence[_Outcome]) -> None:

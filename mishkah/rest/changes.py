@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mishkah.asking import Error, answer_of, send
-from mishkah.core.commit import Commit
+from mishkah.core.commit import Commit, as_now
 from mishkah.core.errors import Text
 from mishkah.core.frames import GOING_AWAY, payloads
 from mishkah.core.messages import Subscribe
@@ -66,10 +66,15 @@ async def _page(place: Place, given: Parameters) -> Response:
         {
             "epoch": epoch,
             "seq": head,
-            "commits": [_shown(commit, view) for commit in commits],
+            "commits": [_shown(_as_now(place, commit), view) for commit in commits],
             "next": upto if upto < head else None,
         }
     )
+
+
+def _as_now(place: Place, commit: Commit) -> Commit:
+    migrated = commit.seq <= place.keeper.migrated
+    return as_now(commit, place.grant.whole) if migrated else commit
 
 
 def _shown(commit: Commit, view: View) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from support.identity import TILL, CountingHasher, Place
 from support.sample import sample_plugins
 from support.server import SAMPLE
 
+from mishkah.identity.deeds import DEEDS
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tables import IDENTITY
 from mishkah.rest.problems import STATUS
@@ -77,6 +78,13 @@ def test_every_address_method_and_parameter_is_documented(page: Any) -> None:
             shown = path.replace(MODULE, "{m}").replace(":any", "")
             (line,) = re.findall(rf"^\| `{method} {re.escape(shown)}` \|(.*?)\|", page.text, re.M)
             assert re.findall(r"`(\w+)`", line) == list(names)
+
+
+def test_every_deed_is_documented_with_its_members(page: Any) -> None:
+    told = page.text.partition("## People, devices and programs\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*)\|$", told, re.MULTILINE))
+    members = {deed: re.findall(r"`(\w+)`", row) for deed, row in rows.items()}
+    assert members == {deed: list(kind.__struct_fields__) for deed, kind in DEEDS.items()}
 
 
 def test_every_status_is_documented_with_its_codes(page: Any) -> None:

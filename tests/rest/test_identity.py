@@ -66,7 +66,7 @@ async def test_nobody_else_may(shop: Shop) -> None:
     code = (await shop.ask("create_code", device="till-1", scopes=[{"role": "owner"}])).json()[
         "code"
     ]
-    till = await shop.gate.identity.devices.enrol(code, None, shop.gate.identity._clock())
+    till = await shop.gate.identity.devices.enrol(code, None, shop.gate._clock())
     for token in (amal, narrow, till):
         for deed in ("users", "disable_user", "none"):
             no = await shop.ask(deed, token, user="mona")
