@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from trio_websocket import wrap_client_stream
 
 from mishkah.http.credentials import FOR_GOOD
 from mishkah.http.crowd import HERE
+from mishkah.http.guests import Guests
 from mishkah.identity.audit import ROWS_IN_WINDOW
 from mishkah.identity.register import OPERATOR
 from mishkah.limits import Limits
@@ -66,6 +68,28 @@ async def test_a_cookie_that_came_by_https_is_sent_by_https_alone(shop: Shop) ->
     async with shop.client(scheme="https", Origin="https://localhost") as client:
         _, attributes = given(await client.post(f"{AUTH}/login", json=LOGIN))
         assert "Secure" in attributes
+
+
+@pytest.mark.parametrize("believed", [True, False])
+async def test_what_a_proxy_says_of_a_page_counts_where_it_is_believed(
+    data: Path, believed: bool
+) -> None:
+    guests = Guests(frozenset({"till.lan"}), proxies=(ip_network(HERE),) if believed else ())
+    async with open_shop(data, guests=guests) as shop:
+        body = json.dumps(LOGIN)
+        stream = shop.house.connect()
+        head = (
+            f"POST {AUTH}/login HTTP/1.1\r\nHost: till.lan\r\nOrigin: https://till.lan\r\n"
+            "X-Forwarded-Proto: https\r\nX-Forwarded-For: 10.9.9.9, 10.1.2.3\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        await stream.send_all((head + body).encode())
+        told = b"".join([part async for part in stream]).decode()
+        assert told.startswith("HTTP/1.1 200 ")
+        assert ("; Secure\r\n" in told) is believed
+        (login,) = await shop.audit(1)
+        assert (login["event"], login["address"]) == ("login", "10.1.2.3" if believed else HERE)
 
 
 async def test_a_program_gets_its_token_in_the_body_and_no_cookie(shop: Shop) -> None:
