@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ from support.signing import (
 from trio_websocket import wrap_client_stream
 
 from mishkah.http.credentials import FOR_GOOD
+from mishkah.http.crowd import HERE
+from mishkah.http.guests import Guests
 from mishkah.identity.audit import ROWS_IN_WINDOW
 from mishkah.identity.register import OPERATOR
 from mishkah.limits import Limits
 from mishkah.site.assembly import make_site
 from mishkah.testing import FaultyJournals, open_test_house
+from mishkah.who import Scope
 
 LOGIN = {"user": "amal", "password": AMAL}
 PROGRAM = {**LOGIN, "cookie": False}
@@ -64,6 +68,28 @@ async def test_a_cookie_that_came_by_https_is_sent_by_https_alone(shop: Shop) ->
     async with shop.client(scheme="https", Origin="https://localhost") as client:
         _, attributes = given(await client.post(f"{AUTH}/login", json=LOGIN))
         assert "Secure" in attributes
+
+
+@pytest.mark.parametrize("believed", [True, False])
+async def test_what_a_proxy_says_of_a_page_counts_where_it_is_believed(
+    data: Path, believed: bool
+) -> None:
+    guests = Guests(frozenset({"till.lan"}), proxies=(ip_network(HERE),) if believed else ())
+    async with open_shop(data, guests=guests) as shop:
+        body = json.dumps(LOGIN)
+        stream = shop.house.connect()
+        head = (
+            f"POST {AUTH}/login HTTP/1.1\r\nHost: till.lan\r\nOrigin: https://till.lan\r\n"
+            "X-Forwarded-Proto: https\r\nX-Forwarded-For: 10.9.9.9, 10.1.2.3\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        await stream.send_all((head + body).encode())
+        told = b"".join([part async for part in stream]).decode()
+        assert told.startswith("HTTP/1.1 200 ")
+        assert ("; Secure\r\n" in told) is believed
+        (login,) = await shop.audit(1)
+        assert (login["event"], login["address"]) == ("login", "10.1.2.3" if believed else HERE)
 
 
 async def test_a_program_gets_its_token_in_the_body_and_no_cookie(shop: Shop) -> None:
@@ -234,6 +260,7 @@ async def test_a_session_that_is_used_lasts_on_without_a_write_for_each_request(
         assert again.status_code == 200
         assert given(again)[0] == token
         assert given(again)[1]["Max-Age"] == "43200"
+        assert again.headers["cache-control"] == "no-store", "it holds somebody's token"
         assert await shop.commits() == before + 1
         shop.clock.move(hours=11)
         assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 200
@@ -419,8 +446,8 @@ async def test_what_a_socket_is_refused_is_noted_too(data: Path) -> None:
             assert (await amal.expect("ERROR"))["code"] == "FORBIDDEN"
         async with shop.house.client("mk_a_b") as nobody:
             assert (await nobody.receive())["code"] == "AUTH_REQUIRED"
-        rows = [(r["event"], r["user"], r["detail"]) for r in await shop.audit(2)]
-        assert rows == [("refused", None, "AUTH_REQUIRED"), ("refused", "amal", "FORBIDDEN")]
+        rows = [(r["user"], r["address"], r["detail"]) for r in await shop.audit(2)]
+        assert rows == [(None, HERE, "AUTH_REQUIRED"), ("amal", HERE, "FORBIDDEN")]
 
 
 async def test_no_answer_waits_for_its_note(
@@ -473,6 +500,14 @@ async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
         else:
             assert said["code"] == "AUTH_REQUIRED"
         nursery.cancel_scope.cancel()
+
+
+async def test_who_may_enter_no_branch_is_told_of_none(shop: Shop) -> None:
+    create = shop.identity.register.create_user
+    elsewhere = (Scope("clerk", ("other",)),)
+    await create(OPERATOR, "sami", shop.clock(), scopes=elsewhere, password=AMAL)
+    token = await shop.identity.sessions.login("sami", AMAL, None, shop.clock())
+    assert (await ask_me(shop, **bearer(token))).json()["stores"] == []
 
 
 async def test_an_owner_signs_in_everywhere(shop: Shop) -> None:
