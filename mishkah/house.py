@@ -21,7 +21,7 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
-from mishkah.identity.configuration import follow_configuration
+from mishkah.identity.configuration import Configuration
 from mishkah.identity.gate import ClosedGate, Roles
 from mishkah.identity.hasher import Hasher
 from mishkah.identity.identity import Identity
@@ -83,9 +83,12 @@ class House:
         self.rates = Rates(limits, self.tally.limited)
         self.identity = None if hasher is None else self._identity(hasher)
         self.gate: Gate = gate or OpenGate()
+        self._configuration: Configuration | None = None
         if self.identity is not None:
-            self.gate = ClosedGate(self.identity, self._roles, clock)
-            sessions.start_soon(self._guard, self.identity, self.gate)
+            closed = self.gate = ClosedGate(self.identity, self._roles, clock)
+            files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
+            self._configuration = Configuration(closed, catalog.data, files, ACCESS, clock)
+            sessions.start_soon(self._guard, self.identity, self._configuration)
         self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
@@ -94,6 +97,8 @@ class House:
             self.inbox(store)
         for keeper in list(self.keepers.values()):
             await keeper.settled.wait()
+        if self._configuration is not None:
+            await self._configuration.note()
 
     def inbox(self, store: StoreId) -> trio.MemorySendChannel[Request]:
         """Return the way into *store*, which is opened if it is not. Raises BadFile."""
@@ -138,14 +143,10 @@ class House:
         throttle = Throttle(self._limits, self.tally.limited)
         return Identity(self.keepers[IDENTITY], inbox, hasher, throttle)
 
-    async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
+    async def _guard(self, identity: Identity, configuration: Configuration) -> None:
         """Keep up what the gate stands on, until the house is stopped."""
-        await self.keepers[IDENTITY].settled.wait()
         async with trio.open_nursery() as nursery:
-            files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
-            nursery.start_soon(
-                follow_configuration, gate, self.catalog.data, files, ACCESS, self.clock
-            )
+            nursery.start_soon(configuration.follow)
             nursery.start_soon(identity.run)
             await self.stopping.wait()
             nursery.cancel_scope.cancel()

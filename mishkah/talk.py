@@ -235,7 +235,10 @@ class TalkV1(Talk):
             self._refuse(refusal, message)
 
     async def _hello_again(self, hello: Hello) -> None:
-        """Take another token for the one that was shown, and cut nothing."""
+        """Take another token for the one that was shown, and cut nothing.
+
+        Who has a store open that the other token does not let into is sent away.
+        """
         if hello.client not in (None, self.client):
             raise BadMessage(_ANOTHER_CLIENT)
         self._greet(hello)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,39 +19,52 @@ LOOK_SECONDS = 1.0
 EVENT = "configuration"
 
 
-async def follow_configuration(
-    gate: ClosedGate, data: Path, files: Sequence[str], roles: str, clock: Clock
-) -> None:
-    """Note which of *files* have changed since they were served last; then look at *roles*.
+class Configuration:
+    """The *files* of *data* that decide what is served; of these *roles* may change meanwhile."""
 
-    Whenever it has changed it is read again; what is wrong leaves the roles as they are. Never
-    returns.
-    """
-    seen = _mark(data / roles)
-    await _note(gate, data, files, clock())
-    while True:
-        await trio.sleep(LOOK_SECONDS)
-        if (mark := _mark(data / roles)) == seen:
-            continue
-        seen = mark
+    def __init__(
+        self, gate: ClosedGate, data: Path, files: Sequence[str], roles: str, clock: Clock
+    ) -> None:
+        self._gate = gate
+        self._data = data
+        self._files = files
+        self._roles = roles
+        self._clock = clock
+
+    async def note(self) -> None:
+        """Write down which files have changed since they were served last."""
+        await self._note(self._files)
+
+    async def follow(self) -> None:
+        """Read the roles again whenever their file has changed; forever.
+
+        What is wrong in it leaves the roles as they are.
+        """
+        file = self._data / self._roles
+        seen = _mark(file)
+        while True:
+            await trio.sleep(LOOK_SECONDS)
+            if (mark := _mark(file)) == seen:
+                continue
+            seen = mark
+            try:
+                self._gate.read_again()
+            except BadFile as bad:
+                log.error("the roles stay as they were: %s", bad)
+            else:
+                log.warning("the roles were read again")
+            await self._note((self._roles,))
+
+    async def _note(self, files: Sequence[str]) -> None:
+        identity = self._gate.identity
         try:
-            gate.read_again()
-        except BadFile as bad:
-            log.error("the roles stay as they were: %s", bad)
-        else:
-            log.warning("the roles were read again")
-        await _note(gate, data, (roles,), clock())
-
-
-async def _note(gate: ClosedGate, data: Path, files: Sequence[str], now: datetime) -> None:
-    try:
-        known = gate.identity.last(EVENT)
-        for name in files:
-            state = f"{name} {_digest(data / name)}"
-            if known.get(name) != state:
-                await gate.identity.happened(EVENT, state, now)
-    except Refused as refusal:
-        log.error("a change of the configuration could not be noted: %s", refusal)
+            known = identity.last(EVENT)
+            for name in files:
+                state = f"{name} {_digest(self._data / name)}"
+                if known.get(name) != state:
+                    await identity.happened(EVENT, state, self._clock())
+        except Refused as refusal:
+            log.error("a change of the configuration could not be noted: %s", refusal)
 
 
 def _digest(file: Path) -> str:

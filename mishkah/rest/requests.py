@@ -12,6 +12,7 @@ from mishkah.core.errors import BadMessage, Detail, InvalidRow, Text, TooLarge, 
 from mishkah.core.values import number
 from mishkah.http.turned import Turned
 from mishkah.rest.problems import problem
+from mishkah.site.visitors import known_rights
 
 Parameters = Mapping[str, str]
 
@@ -74,13 +75,16 @@ async def read_body(
 ) -> dict[str, msgspec.Raw]:
     """Return the members of the body, a JSON object. Refuses members that are not *allowed*.
 
-    Where it is *optional*, no body has no members.
+    Where it is *optional*, no body has no members. Who sends it may take long, and may be here no
+    more when it has come. Raises AuthRequired, AuthExpired then.
     """
     try:
         body = await request.body()
     except Turned as turned:
         refusal = TooLarge() if turned.status == 413 else BadMessage(_NO_BODY)
         raise problem(refusal, turned.status) from turned
+    if (rights := known_rights(request)) is not None:
+        rights.check()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if optional and not body and not kind:
         return {}

@@ -43,10 +43,10 @@ async def test_changes_of_files_are_noted_once(autojump_clock: MockClock, data: 
     write_json(data / "access.json", {"roles": {"reader": READER}})
     every = ["branches.config.json", "modules.json", "sequence-rules.json", "access.json"]
     async with open_test_house(data, journals=journals, hasher=CountingHasher()) as house:
-        await trio.sleep(5)
+        await house.house.open_listed()
         assert noted(house) == every
     async with open_test_house(data, journals=journals, hasher=CountingHasher()) as house:
-        await trio.sleep(5)
+        await house.house.open_listed()
         assert noted(house) == every
         write_json(data / "access.json", {"roles": {"reader": NOBODY}})
         await trio.sleep(5)

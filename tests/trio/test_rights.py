@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 from support.talking import SHOP, insert, subscribe, until_synced
 
+from mishkah.core.schema import Schema
+from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
 
 WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
@@ -77,6 +81,50 @@ async def test_another_token_is_taken_without_a_cut(
         welcome = await client.receive()
         assert (welcome["type"], "user" in welcome) == ("WELCOME", False)
         assert (await until_synced(client))[0]["reason"] == "rules"
+
+
+def nothing(store: object) -> Schema:
+    raise AssertionError(store)
+
+
+async def test_a_message_that_meets_a_change_first_does_not_keep_it_from_who_follows(
+    gate: FakeGate, autojump_clock: object
+) -> None:
+    rights, followed = Rights(gate, nothing), trio.Event()
+    rights.show("a")
+    with trio.move_on_after(1):
+        await rights.change()  # it has just become somebody
+
+    async def follow() -> None:
+        await rights.change()
+        followed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follow)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not followed.is_set()
+        gate.role("clerk", WITHOUT_NAMES)
+        rights.check()  # as a command does that comes in the same moment
+        with trio.fail_after(1):
+            await followed.wait()
+
+
+async def test_who_becomes_another_where_they_may_not_enter_is_sent_away(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    gate.let_in("b", "clerk", branches=["elsewhere"])
+    async with (
+        open_test_house(data, gate=gate) as house,
+        house.v1("x", token="a") as client,
+        house.v1("y", token="a") as other,
+    ):
+        await subscribe(client)
+        await until_synced(client)
+        await client.send({"type": "HELLO", "v": 1, "token": "b"})
+        assert (await client.receive())["type"] == "WELCOME"
+        assert (await client.receive())["code"] == "UNKNOWN_MODULE"
+        assert (await other.ask(insert("tea", 1)))["type"] == "ACK"
+        assert await client.close_code() == 1012
 
 
 @pytest.mark.parametrize("end", [lambda g: g.turn_out("a"), lambda g: g.pass_time(60)])
