@@ -72,7 +72,7 @@ async def test_a_cookie_that_came_by_https_is_sent_by_https_alone(shop: Shop) ->
 
 @pytest.mark.parametrize("believed", [True, False])
 async def test_what_a_proxy_says_of_a_page_counts_where_it_is_believed(
-    data: Path, believed: bool
+    autojump_clock: trio.testing.MockClock, data: Path, believed: bool
 ) -> None:
     guests = Guests(frozenset({"till.lan"}), proxies=(ip_network(HERE),) if believed else ())
     async with open_shop(data, guests=guests) as shop:
@@ -480,7 +480,11 @@ async def test_no_answer_waits_for_its_note(
     ],
 )
 async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
-    shop: Shop, page: dict[str, str], subprotocol: bool, lets: bool
+    autojump_clock: trio.testing.MockClock,
+    shop: Shop,
+    page: dict[str, str],
+    subprotocol: bool,
+    lets: bool,
 ) -> None:
     headers = [*page.items(), *cookie(await shop.token()).items()]
     async with trio.open_nursery() as nursery:
