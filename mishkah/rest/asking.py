@@ -19,7 +19,7 @@ from mishkah.keeper import Keeper
 from mishkah.reader import Reader
 from mishkah.rest.problems import Problem
 from mishkah.rest.requests import Parameters, guard, key_of, named, tag
-from mishkah.rights import Rights
+from mishkah.rights import Rights, Standing
 from mishkah.site.premises import Premises
 from mishkah.site.visitors import rights_of
 from mishkah.talk import Inbox
@@ -29,7 +29,8 @@ from mishkah.turns import Turns
 class Place(NamedTuple):
     """The store that a request is about, open: its way in, its keeper, and its reader.
 
-    *rights* are those of who sends the request, *grant* is what they come to there.
+    *rights* are those of who sends the request, *grant* is what they come to there; *standing*
+    tells it later, when it may be something else.
     """
 
     store: StoreId
@@ -38,6 +39,7 @@ class Place(NamedTuple):
     reader: Reader
     rights: Rights
     grant: Grant
+    standing: Standing
 
     def table(self, name: str) -> Table:
         """Return a table as it may be read. Raises UnknownTable."""
@@ -72,7 +74,8 @@ class Desk:
         await keeper.settled.wait()
         if keeper.reader is None:
             raise StoreFailed
-        return Place(store, inbox, keeper, keeper.reader, rights, rights.grant(store))
+        standing = rights.standing(store)
+        return Place(store, inbox, keeper, keeper.reader, rights, standing(), standing)
 
 
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]
@@ -97,7 +100,7 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
         size=len(content),
         client=named(key) if key else None,
         exact=bool(exact),
-        grant=place.grant,
+        standing=place.standing,
         who=place.rights.who,
         otherwise=_UNKNOWN_OUTCOME,
     )

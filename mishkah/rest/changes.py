@@ -114,7 +114,7 @@ async def _stream(desk: Desk, place: Place, request: Request, given: Parameters)
         asked = msgspec.structs.replace(asked, epoch=seen_as(place.reader.epoch, lens))
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=False)
-    await send(place.inbox, Join(outbox, listener, asked, place.grant))
+    await send(place.inbox, Join(outbox, listener, asked, place.standing))
     first = await answer_of(outbox)
     if listener.view is None:
         raise_error(b"".join(first.pieces))

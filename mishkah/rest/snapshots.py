@@ -1,6 +1,7 @@
 """A whole module as one SNAPSHOT message: the bytes that sockets are sent, as fast as taken."""
 
 import zlib
+from contextlib import suppress
 
 import trio
 from starlette.requests import Request
@@ -11,6 +12,8 @@ from mishkah.core.frames import payloads
 from mishkah.core.messages import Subscribe
 from mishkah.core.wire import seen_as
 from mishkah.feed import Listener, Outbox
+from mishkah.following import follow
+from mishkah.http.turned import Turned
 from mishkah.requests import Join
 from mishkah.rest.asking import Desk
 from mishkah.rest.changes import raise_error
@@ -28,9 +31,8 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=True)
     asked = Subscribe(tables=list_parameter(given, "tables"))
-    await send(place.inbox, Join(outbox, listener, asked, place.grant))
+    await send(place.inbox, Join(outbox, listener, asked, place.standing))
     mail = await answer_of(outbox)
-    outbox.hang_up()
     if listener.view is None:
         raise_error(b"".join(mail.pieces))
     packed = _takes_gzip(request.headers.get("accept-encoding", ""))
@@ -38,17 +40,26 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     etag = f'{plain[:-1]}-gzip"' if packed else plain
     headers = {"vary": "Accept-Encoding", "cache-control": "no-cache"}
     if is_known(request, etag):
+        outbox.hang_up()
         return as_known(etag, headers)
     frames = iter(mail.pieces)
+    listener.live = False  # it hears of no change, but of what it may see
 
     async def write(put: Put) -> None:
+        """Put all of it, or cut it short where who reads it may not see it any more."""
         packer = zlib.compressobj(_LEVEL, wbits=31) if packed else None
-        while (frame := await desk.turns.next(frames)) is not None:
-            data = b"".join(payloads(frame))
-            if packer is not None:
-                data = await trio.to_thread.run_sync(packer.compress, data)
-            if data:
-                await put(data)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(follow, place.rights, outbox, lambda store: place.inbox)
+            with suppress(OSError):  # the client has gone; who ends the response will meet it again
+                while (frame := await desk.turns.next(frames)) is not None:
+                    data = b"".join(payloads(frame))
+                    if packer is not None:
+                        data = await trio.to_thread.run_sync(packer.compress, data)
+                    if data:
+                        await put(data)
+            nursery.cancel_scope.cancel()
+        if not outbox.open:
+            raise Turned(401, "What may be seen has changed.")
         if packer is not None:
             await put(packer.flush())
 
