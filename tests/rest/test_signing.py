@@ -294,6 +294,7 @@ async def test_a_new_password_ends_the_other_sessions(shop: Shop) -> None:
     body = {"old": AMAL, "new": "three words of Amal"}
     wrong = await post(shop, "password", {**body, "old": "wrong"}, **bearer(mine))
     assert (wrong.status_code, wrong.json()["code"]) == (403, "FORBIDDEN")
+    assert wrong.json()["title"] == "This is not allowed"
     easy = await post(shop, "password", {**body, "new": "12345678"}, **bearer(mine))
     assert (easy.status_code, easy.json()["errors"][0]["path"]) == (422, "/password")
     assert (await post(shop, "password", body, **bearer(mine))).status_code == 204
