@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import trio
 from trio_websocket import WebSocketConnection
 
-from mishkah.catalog import Catalog
+from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commands import is_name
 from mishkah.core.errors import BadMessage, Refused, UnknownModule
@@ -21,6 +21,7 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
+from mishkah.identity.configuration import follow_configuration
 from mishkah.identity.gate import ClosedGate, Roles
 from mishkah.identity.hasher import Hasher
 from mishkah.identity.identity import Identity
@@ -139,8 +140,12 @@ class House:
 
     async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
         """Keep up what the gate stands on, until the house is stopped."""
+        await self.keepers[IDENTITY].settled.wait()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(gate.follow, self.catalog.data / ACCESS)
+            files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
+            nursery.start_soon(
+                follow_configuration, gate, self.catalog.data, files, ACCESS, self.clock
+            )
             nursery.start_soon(identity.run)
             await self.stopping.wait()
             nursery.cancel_scope.cancel()
