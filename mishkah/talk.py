@@ -162,9 +162,9 @@ class SeedTalk(Talk):
             self.rights.check()
             command = decode(message, self.limits.depth)
             if command.branch not in (None, self._store.branch):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             if command.module not in (None, self._store.module):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             await self._do((self._store, self._inbox), command, len(message))
         except Refused as refusal:
             await self._inbox.send(Told(self.outbox, refusal, salvage_ref(message)))
@@ -286,6 +286,10 @@ BAD_CLIENT = Text(
 _NOT_HERE = Text(
     "This message belongs to the subprotocol mishkah.v1, and HELLO is its first",
     "هذه الرسالة تخص البروتوكول mishkah.v1، وأولها HELLO",
+)
+_OTHER_STORE = Text(
+    "This connection belongs to another branch or module",
+    "هذا الاتصال يخص فرعًا أو مودولًا آخر",
 )
 _HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO")
 _ANOTHER_CLIENT = Text(

@@ -72,7 +72,7 @@ async def test_a_cookie_that_came_by_https_is_sent_by_https_alone(shop: Shop) ->
 
 @pytest.mark.parametrize("believed", [True, False])
 async def test_what_a_proxy_says_of_a_page_counts_where_it_is_believed(
-    data: Path, believed: bool
+    autojump_clock: trio.testing.MockClock, data: Path, believed: bool
 ) -> None:
     guests = Guests(frozenset({"till.lan"}), proxies=(ip_network(HERE),) if believed else ())
     async with open_shop(data, guests=guests) as shop:
@@ -294,6 +294,7 @@ async def test_a_new_password_ends_the_other_sessions(shop: Shop) -> None:
     body = {"old": AMAL, "new": "three words of Amal"}
     wrong = await post(shop, "password", {**body, "old": "wrong"}, **bearer(mine))
     assert (wrong.status_code, wrong.json()["code"]) == (403, "FORBIDDEN")
+    assert wrong.json()["title"] == "This is not allowed"
     easy = await post(shop, "password", {**body, "new": "12345678"}, **bearer(mine))
     assert (easy.status_code, easy.json()["errors"][0]["path"]) == (422, "/password")
     assert (await post(shop, "password", body, **bearer(mine))).status_code == 204
@@ -480,7 +481,11 @@ async def test_no_answer_waits_for_its_note(
     ],
 )
 async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
-    shop: Shop, page: dict[str, str], subprotocol: bool, lets: bool
+    autojump_clock: trio.testing.MockClock,
+    shop: Shop,
+    page: dict[str, str],
+    subprotocol: bool,
+    lets: bool,
 ) -> None:
     headers = [*page.items(), *cookie(await shop.token()).items()]
     async with trio.open_nursery() as nursery:
