@@ -122,8 +122,7 @@ class House:
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
         outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
         rights = self.rights()
-        if (identity := self.identity) is not None:
-            outbox.told = lambda code: identity.refused(rights.who, code, upgrade.address)
+        outbox.told = lambda code: self._refused(rights, code, upgrade.address)
         try:
             talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
@@ -158,6 +157,11 @@ class House:
     def rights(self) -> Rights:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
+
+    def _refused(self, rights: Rights, code: str, address: str) -> None:
+        """Let it be noted that somebody on a socket was told *code*; see `note_refusal`."""
+        if self.identity is not None and rights.tried:
+            self.identity.refused(rights.who, code, address)
 
     def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:
         if upgrade.token is not None or not upgrade.v1:

@@ -195,7 +195,8 @@ class _Work:
             leave.check_added(op.add, at)
             given = {**added(table, row, op.add, given, wrong, at, leave.known), **given}
         if self._seen is not None and op.changes is not UNSET:
-            self._seen.check(shown, op.id, seq, row, op.changes, at)
+            known = [name for name in op.changes if name in leave.known]
+            self._seen.check(shown, op.id, seq, row, known, at)
         unseen = [name for name in given if not leave.reads_field(name)]
         changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.known)
         leave.check_given(permit, [name for name in given if name in changes], at)

@@ -38,7 +38,8 @@ class Configuration:
     async def follow(self) -> None:
         """Read the roles again whenever their file has changed; forever.
 
-        What is wrong in it leaves the roles as they are.
+        What is wrong in it leaves the roles as they are. So does a file that is gone: the
+        ready-made roles may do more than those of the same names in it.
         """
         file = self._data / self._roles
         seen = _mark(file)
@@ -47,6 +48,9 @@ class Configuration:
             if (mark := _mark(file)) == seen:
                 continue
             seen = mark
+            if mark is None:
+                log.error("the roles stay as they were: there is no %s any more", self._roles)
+                continue
             try:
                 self._gate.read_again()
             except BadFile as bad:

@@ -102,6 +102,7 @@ class Devices:
         """
         device = _device_of(who)
         name = user.strip().lower()
+        self._attempts.hasher.check_room()  # who is told to come back has tried nothing
         # Counted before it is tried, so that many at once are no more than one after another.
         async with self._book.turn() as view:
             row = _row(view, device)

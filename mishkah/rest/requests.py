@@ -19,7 +19,7 @@ Parameters = Mapping[str, str]
 MAX_KEY_NAME = MAX_NAME - len("http:")
 """The longest Idempotency-Key, in bytes."""
 
-_TAG = re.compile(r'"([0-9a-z]{1,32}(?:\.[0-9a-f]{8})?)-(\d{1,16})(?:-gzip)?"', re.ASCII)
+_TAG = re.compile(r'"([0-9a-z]{1,32}(?:\.[0-9a-f]{16})?)-(\d{1,16})(?:-gzip)?"', re.ASCII)
 _KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_NAME}}}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 _json = msgspec.json.Decoder(float_hook=number)

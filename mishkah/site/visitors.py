@@ -69,9 +69,12 @@ def refuse(house: Premises, request: Request, refused: Problem, *, noted: bool =
 
 
 def note_refusal(house: Premises, request: Request, code: str) -> None:
-    """Let it be noted that who sent *request* was told *code*."""
-    if house.identity is not None:
-        known = known_rights(request)
+    """Let it be noted that who sent *request* was told *code*.
+
+    That who shows nothing is to sign in is no news: whoever finds the port would push out what is.
+    """
+    known = known_rights(request)
+    if house.identity is not None and (known or shown_token(house, request) is not None):
         house.identity.refused(known.who if known else NOBODY, code, caller(request))
 
 

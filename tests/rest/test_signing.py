@@ -427,12 +427,13 @@ async def test_who_was_refused_is_noted_once_and_by_name(shop: Shop) -> None:
     amal = await shop.token()
     async with shop.client("10.0.0.7") as client:
         await client.get(NOTES)
+        await client.get(NOTES, headers=bearer("mk_a_b"))
         await client.get("/metrics", headers=bearer(amal))
         await trio.testing.wait_all_tasks_blocked()
         await client.post(f"{AUTH}/login", json={**PROGRAM, "password": "wrong"})
         await client.get(f"{NOTES}/nothing", headers=bearer(amal))
     rows = [(r["event"], r["user"], r["address"], r["detail"]) for r in await shop.audit(3)]
-    assert rows == [
+    assert rows == [  # and that who shows nothing is to sign in is no news
         ("login-failed", "amal", "10.0.0.7", None),
         ("refused", "amal", "10.0.0.7", "FORBIDDEN"),
         ("refused", None, "10.0.0.7", "AUTH_REQUIRED"),
@@ -459,7 +460,7 @@ async def test_no_answer_waits_for_its_note(
         journals.seconds = 5.0
         before = trio.current_time()
         for _ in range(200):
-            assert (await client.get(NOTES)).status_code == 401
+            assert (await client.get(NOTES, headers=bearer("mk_a_b"))).status_code == 401
         assert trio.current_time() == before
         journals.seconds = 0.0
         await trio.sleep(200)

@@ -75,20 +75,3 @@ async def test_open_sessions_follow_a_changed_file_and_no_broken_one(
         async with house.v1("till", token=token) as till:
             asked = {"type": "SUBSCRIBE", "branch": "shop", "module": "m", "ref": 1}
             assert (await till.ask(asked))["code"] == UnknownModule.code
-
-
-async def test_a_file_of_roles_that_is_gone_opens_nothing(
-    autojump_clock: MockClock, data: Path
-) -> None:
-    file = data / "access.json"
-    write_json(file, {"roles": {"reader": READER}, "public": [{"role": "reader"}]})
-    async with open_test_house(data, hasher=CountingHasher()) as house:
-        token = await amal(house)
-        async with house.client() as anybody, house.client(token) as till:
-            assert (await anybody.receive())["type"] == "SNAPSHOT"
-            assert (await till.receive())["type"] == "SNAPSHOT"
-            file.unlink()
-            assert await anybody.close_code() in (1012, 4401)
-            assert await till.close_code() == 1012
-        async with house.client() as anybody:
-            assert (await anybody.receive())["code"] == "AUTH_REQUIRED"

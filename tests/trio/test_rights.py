@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
-from support.talking import SHOP, insert, subscribe, until_synced
+from support.talking import SHOP, insert, subscribe, until_synced, update
 
 from mishkah.core.schema import Schema
 from mishkah.rights import Rights
@@ -147,3 +147,30 @@ async def test_a_branch_where_one_has_no_role_is_not_there(
     async with open_test_house(data, gate=gate) as house, house.v1(token="b") as client:
         await client.send({"type": "SUBSCRIBE", "ref": 1, **SHOP})
         assert (await client.receive())["code"] == "UNKNOWN_MODULE"
+
+
+async def test_a_conflict_does_not_name_a_field_that_is_not_known(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    """Not even by its answer to who guesses the name: it is as one that is not there."""
+    gate.role("guest", {"do": ["read", "update"], "tables": ["item"], "except": ["name"]})
+    gate.let_in("b", "guest")
+    async with (
+        open_test_house(data, gate=gate) as house,
+        house.v1("x", token="a") as owner,
+        house.v1("y", token="b") as guest,
+    ):
+        for key in ("tea", "cup"):
+            base = (await owner.ask(insert(key, key, name="old")))["seq"]
+        await owner.ask(update("tea", 1, changes={"name": "new"}))
+        await owner.ask(update("cup", 2, changes={"qty": 7}))
+        told = [
+            await guest.ask(update(key, f"{key}{name}", changes={name: "x"}, base=base))
+            for key in ("tea", "cup")
+            for name in ("name", "none")
+        ]
+        assert [(no["code"], no["details"][0]["rule"]) for no in told] == 4 * [
+            ("INVALID", "unknown")
+        ]
+        clash = await guest.ask(update("cup", "q", changes={"qty": 1, "name": "x"}, base=base))
+        assert [one["path"] for one in clash["details"]] == ["/qty"]
