@@ -11,7 +11,7 @@ from trio_websocket import WebSocketConnection
 from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commands import is_name
-from mishkah.core.errors import BadMessage, Refused, UnknownModule
+from mishkah.core.errors import AuthRequired, BadMessage, Refused, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
@@ -158,9 +158,10 @@ class House:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
 
-    def _refused(self, rights: Rights, code: str, address: str) -> None:
+    def _refused(self, rights: Rights, code: str, address: str | None) -> None:
         """Let it be noted that somebody on a socket was told *code*; see `note_refusal`."""
-        if self.identity is not None and rights.tried:
+        stranger = code == AuthRequired.code and not rights.tried
+        if self.identity is not None and not stranger:
             self.identity.refused(rights.who, code, address)
 
     def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mishkah.core.errors import Forbidden, Text
+from mishkah.core.errors import AuthRequired, Forbidden, Text
 from mishkah.core.ids import StoreId
 from mishkah.core.reach import HOUSE
 from mishkah.http.credentials import token_of
@@ -74,7 +74,9 @@ def note_refusal(house: Premises, request: Request, code: str) -> None:
     That who shows nothing is to sign in is no news: whoever finds the port would push out what is.
     """
     known = known_rights(request)
-    if house.identity is not None and (known or shown_token(house, request) is not None):
+    if code == AuthRequired.code and shown_token(house, request) is None:
+        return
+    if house.identity is not None:
         house.identity.refused(known.who if known else NOBODY, code, caller(request))
 
 
