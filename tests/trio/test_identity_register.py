@@ -24,7 +24,13 @@ from mishkah.core.schema import Schema
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tables import IDENTITY
-from mishkah.journal import Journal, JournalDamaged, JournalFull, MemoryJournals
+from mishkah.journal import (
+    Journal,
+    JournalDamaged,
+    JournalFailed,
+    JournalFull,
+    MemoryJournals,
+)
 from mishkah.testing import NOON, FaultyJournals
 from mishkah.who import Scope, Who
 
@@ -312,6 +318,25 @@ async def test_a_disk_that_takes_for_ever_is_not_waited_for(
         journals.seconds = 1000
         with pytest.raises(StoreFailed):
             await place.identity.sessions.login("amal", AMAL, None, NOON)
+
+
+@pytest.mark.parametrize(("seconds", "doubt"), [(15, None), (0, JournalFailed("torn"))])
+async def test_what_was_done_and_not_known_to_be_wakes_open_sessions_too(
+    autojump_clock: trio.testing.MockClock, seconds: float, doubt: Exception | None
+) -> None:
+    """They would go on with rights that nobody has any more."""
+    journals = FaultyJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        amal = await place.signed_in("amal")
+        journals.seconds, journals.doubt = seconds, doubt
+        before = place.identity.changes.version
+        with pytest.raises(StoreFailed):
+            await place.identity.register.disable_user(OPERATOR, "amal", NOON)
+        await trio.sleep(20)
+        assert place.identity.changes.version > before
+        with pytest.raises(AuthRequired):
+            place.identity.again(amal.session or "", NOON)
 
 
 async def test_a_commit_tells_who_made_it(autojump_clock: trio.testing.MockClock) -> None:
