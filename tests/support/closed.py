@@ -23,21 +23,33 @@ ROLES = {
         "rules": [
             {"do": ["read"], "tables": ["item"], "except": ["code"]},
             {"do": ["read"], "tables": ["note"]},
+            {"do": ["read", "update"], "branches": ["_house"]},
             {"do": ["insert", "update"], "tables": ["item"], "except": ["price"]},
         ]
     }
 }
-"""A seller sees no wages and no codes, sets no price, deletes nothing, and writes no note."""
+"""A seller sees no wages and no codes, sets no price, deletes nothing, and writes no note.
+
+The house's own store is for owners, whatever else a role says, and not for devices.
+"""
 PEOPLE: dict[str, dict[str, Any]] = {
     "mona": {"scopes": [{"role": "owner"}]},
     "amal": {"scopes": [{"role": "seller", "branches": ["shop"]}]},
     "dina": {"scopes": [{"role": "seller", "branches": ["depot"]}]},
     "huda": {"scopes": [{"role": "owner"}], "disabled": True},
+    "salim": {"scopes": [{"role": "seller"}]},
 }
-PINS = {"mona": "97531862", "amal": "47110815", "dina": "35820164", "huda": "62847193"}
+PINS = {
+    "mona": "97531862",
+    "amal": "47110815",
+    "dina": "35820164",
+    "salim": "90617352",
+    "huda": "62847193",
+}
 DEVICES: dict[str, dict[str, Any]] = {
     "till": {"scopes": [{"role": "seller", "branches": ["shop"]}]},
     "stolen": {"scopes": [{"role": "seller", "branches": ["shop"]}], "disabled": True},
+    "desk": {"scopes": [{"role": "owner"}]},
     "screen": {"scopes": []},
 }
 TOKENS: dict[str, dict[str, Any]] = {
@@ -46,11 +58,13 @@ TOKENS: dict[str, dict[str, Any]] = {
     "amal": {"kind": "program", "user": "amal"},
     "amals-page": {"kind": "session", "user": "amal", "expires": FAR},
     "dina": {"kind": "program", "user": "dina"},
+    "salim": {"kind": "program", "user": "salim"},
     "huda": {"kind": "program", "user": "huda"},
     "late": {"kind": "program", "user": "amal", "expires": PAST},
     "gone": {"kind": "program", "user": "amal", "revoked": PAST},
     "till": {"kind": "device", "device": "till"},
     "stolen": {"kind": "device", "device": "stolen"},
+    "desk": {"kind": "device", "device": "desk"},
 }
 CODES = {"new": ("QRST7892", FAR), "old": ("WXYZ4563", PAST)}
 
