@@ -20,6 +20,7 @@ from mishkah.core.errors import (
     StoreFailed,
 )
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Update
 from mishkah.core.schema import Schema
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
@@ -57,7 +58,7 @@ DEEDS: dict[str, Deed] = {
     "change_device": lambda p, by: p.identity.register.change_device(
         by, "till-1", NOON, label="x", scopes=OWNER
     ),
-    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so new", NOON),
+    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so very new", NOON),
     "set_pin": lambda p, by: p.identity.register.set_pin(by, "mona", "1357", NOON),
     "disable_user": lambda p, by: p.identity.register.disable_user(by, "amal", NOON),
     "enable_user": lambda p, by: p.identity.register.enable_user(by, "amal", NOON),
@@ -87,6 +88,32 @@ async def test_only_owners_of_everything_manage(place: Place, deed: str) -> None
         with pytest.raises(Forbidden):
             await DEEDS[deed](place, who)
         assert place.events() == before
+
+
+@pytest.mark.parametrize(
+    "deed", [name for name in DEEDS if name not in ("users", "devices", "audit")]
+)
+async def test_who_is_an_owner_no_more_when_their_turn_comes_has_changed_nothing(
+    place: Place, deed: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Hashing takes a while, and so may others who are before them."""
+    register = place.identity.register
+    await register.create_user(OPERATOR, "nour", NOON, scopes=OWNER, password="two words of Nour")
+    token = await place.identity.sessions.login("nour", "two words of Nour", None, NOON)
+    nour = place.identity.identify(token, NOON)
+    await place.till()
+
+    async def late() -> None:
+        with pytest.raises(Forbidden):
+            await DEEDS[deed](place, nour)
+
+    async with trio.open_nursery() as nursery, place.identity._book.turn():
+        nursery.start_soon(late)
+        await trio.testing.wait_all_tasks_blocked()
+        op = Update(table="user", id="nour", changes={"scopes": []})
+        await place.identity._book.write([op], NOON)
+        before = place.events()
+    assert place.events() == before
 
 
 async def test_a_person_has_their_own_tokens_and_pin(place: Place) -> None:
