@@ -108,12 +108,13 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     Raises CantServe where another server has the folder, the port can't be had, or everybody would
     be let in to do everything.
     """
-    if settings.public and not (catalog.closed or settings.insecure):
+    if settings.public and not (_closed(catalog) or settings.insecure):
         raise CantServe(_TOO_OPEN)
     with locked(catalog.data):
-        if catalog.closed:
+        closed = _closed(catalog)
+        if closed:
             make_private(catalog.folder(IDENTITY))
-            forget_reach(catalog.folder(IDENTITY))
+        forget_reach(catalog.folder(IDENTITY))
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
         listeners = await open_listeners(settings)
@@ -125,7 +126,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                     journals,
                     guests=settings.guests,
                     limits=settings.limits,
-                    hasher=Hasher() if catalog.closed else None,
+                    hasher=Hasher() if closed else None,
                 ) as house,
                 trio.open_nursery() as doors,
             ):
@@ -137,6 +138,15 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                     ready(house, _port_of(listeners[0]))
                     await trio.sleep_forever()
         _ignore_stops()  # the receiver has given the signals their old meaning back
+
+
+def _closed(catalog: Catalog) -> bool:
+    """Tell whether there is access control. Raises CantServe where another user's is not shown."""
+    try:
+        return catalog.closed
+    except OSError as error:
+        why = f"can't read {catalog.folder(IDENTITY)}: {error.strerror}"
+        raise CantServe(f"{why}; run this as the user whose folder it is") from error
 
 
 _TOO_OPEN = """\

@@ -40,8 +40,9 @@ class Keeper:
     """The supervisor of one store.
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
-    While it is serving, `store` is there, and `reader` reads what is committed. `heard` is told of
-    each commit, and None when all may be new: the store was opened, perhaps again.
+    While it is serving, `store` is there, and `reader` reads what is committed; the commits up to
+    `migrated` are of an older schema. `heard` is told of each commit, and None when all may be new:
+    the store was opened, perhaps again.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Keeper:
         self.settled = trio.Event()
         self.store: Store | None = None
         self.reader: Reader | None = None
+        self.migrated = 0
         self.tally = StoreTally()
         self.heard: Callable[[Commit | None], None] | None = None
         self.clock = clock
@@ -108,7 +110,7 @@ class Keeper:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
             store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally, self._tell)
-            self.store, self.reader = store, journal.reader
+            self.store, self.reader, self.migrated = store, journal.reader, journal.migrated
             self._tell(None)
             self._became("serving")
             batch: list[Request] = []

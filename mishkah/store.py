@@ -9,10 +9,10 @@ import trio
 from mishkah.clock import Clock
 from mishkah.core import wire
 from mishkah.core.commands import digest
-from mishkah.core.commit import Commit, Name
+from mishkah.core.commit import Commit, Name, as_now
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
-from mishkah.core.grants import everything
+from mishkah.core.grants import Grant, everything, lens_of
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
@@ -167,7 +167,7 @@ class Store:
                 device=request.who.device,
                 session=request.who.session,
                 seen=work.rivals.of(request),
-                grant=request.grant or self._all,
+                grant=self._may(request),
             )
             seq = self._state.seq + len(work.commits) + 1
             commit = transact(work.draft, seq, asked, self._rules, self._clock())
@@ -183,7 +183,10 @@ class Store:
         """Fetch from the log what a repeated write was answered the first time."""
         if isinstance(outcome, _Again) and outcome.commit is None:
             found = await self._journal.commits(outcome.seq - 1, outcome.seq)
-            return _Again(outcome.ask, outcome.seq, found[0] if found else None)
+            commit = found[0] if found else None
+            if commit is not None and commit.seq <= self._journal.migrated:
+                commit = as_now(commit, self._rules.schema)
+            return _Again(outcome.ask, outcome.seq, commit)
         return outcome
 
     async def _tell(self, outcomes: Sequence[_Outcome]) -> None:
@@ -196,17 +199,13 @@ class Store:
                     self._applied(outcome.commit)
                 self._showing.note(outcome.commit)
                 if (ref := outcome.ask.command.ref) is not None:
-                    grant = outcome.ask.grant or self._all
-                    ack = wire.ack(ref, outcome.commit.seq, outcome.commit, grant)
+                    ack = self._ack(outcome.ask, ref, outcome.commit.seq, outcome.commit)
                     answers.append((outcome.ask.outbox, ack))
-                    self._tally.acks += 1
             elif isinstance(outcome, _Again):
                 ref = outcome.ask.command.ref
                 assert ref is not None
-                grant = outcome.ask.grant or self._all
-                ack = wire.ack(ref, outcome.seq, outcome.commit, grant, dup=True)
+                ack = self._ack(outcome.ask, ref, outcome.seq, outcome.commit, dup=True)
                 answers.append((outcome.ask.outbox, ack))
-                self._tally.acks += 1
             elif isinstance(outcome, _No):
                 error = outcome.outbox.refusal(outcome.refusal, outcome.ref)
                 answers.append((outcome.outbox, error))
@@ -214,6 +213,20 @@ class Store:
                 self._publish(answers)
                 await self._attend(outcome)
         self._publish(answers)
+
+    def _may(self, request: Ask | Join | Look) -> Grant:
+        """Return what who asks may do by now. Raises Refused where that is nothing any more."""
+        return self._all if request.standing is None else request.standing()
+
+    def _ack(
+        self, ask: Ask, ref: Ref, seq: int, commit: Commit | None, *, dup: bool = False
+    ) -> bytes:
+        """Return the ACK of what is done, with what its user may read of it by now."""
+        self._tally.acks += 1
+        try:
+            return wire.ack(ref, seq, commit, self._may(ask), dup=dup)
+        except Refused:
+            return wire.ack(ref, seq, None, self._all, dup=dup)
 
     def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
         """Send everyone the deltas, as one, and then the answers; empty the list."""
@@ -224,10 +237,10 @@ class Store:
 
     async def _attend(self, request: Join | Reseat | Missed | Part | Look | Leave) -> None:
         match request:
-            case Join(_, listener, asked, grant):
-                await self._showing.subscribe(listener, asked, grant or self._all)
-            case Reseat(_, listener, grant):
-                self._showing.reseat(listener, grant)
+            case Join(_, listener, asked, _):
+                await self._showing.subscribe(listener, asked, lambda: self._may(request))
+            case Reseat(outbox, store, standing):
+                self._showing.reseat(outbox, store, standing)
             case Missed(_, listener, slow):
                 await self._showing.catch_up(listener, slow=slow)
             case Part(outbox, store, view):
@@ -243,25 +256,38 @@ class Store:
         """Answer a query over the rows of this moment, while the answer is sent."""
         outbox, asked = request.outbox, request.query
         try:
-            question = read_question(request.grant or self._all, asked)
-            rows = question.candidates(self._state)
+            question, rows, lens = self._ready(request)
         except Refused as refusal:
             outbox.refuse(refusal, asked.ref)
         else:
-            answer = _result(question, rows, asked.ref, self._state.seq, outbox)
+            answer = self._result(request, question, rows, lens)
             outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
+    def _ready(self, request: Look) -> tuple[Question, Sequence[bytes], str]:
+        """Return the question, the rows of this moment, and the lens that they are seen through."""
+        grant = self._may(request)
+        question = read_question(grant, request.query)
+        lens = lens_of([grant.tables[question.table.name]])
+        return question, question.candidates(self._state), lens
 
-def _result(
-    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, outbox: Outbox
-) -> Iterator[bytes]:
-    """Yield nothing while the question is worked out, then its RESULT."""
-    try:
-        for page in question.slices(rows):
-            yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
-    except Refused as refusal:
-        yield outbox.refusal(refusal, ref)
+    def _result(
+        self, request: Look, question: Question, rows: Sequence[bytes], lens: str
+    ) -> Iterator[bytes]:
+        """Yield nothing while the question is worked out, then its RESULT.
+
+        It begins anew where its reader may see something else before it has come.
+        """
+        seq, ref = self._state.seq, request.query.ref
+        try:
+            for page in question.slices(rows):
+                if lens != lens_of([self._may(request).tables[question.table.name]]):
+                    question, rows, lens = self._ready(request)
+                    yield from self._result(request, question, rows, lens)
+                    return
+                yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
+        except Refused as refusal:
+            yield request.outbox.refusal(refusal, ref)
 
 
 def _name(ask: Ask) -> Name | None:

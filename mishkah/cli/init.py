@@ -22,14 +22,15 @@ def init(user: str | None, name: str, password_stdin: bool, data: Path, as_json:
     """
     from mishkah.cli.operate import ask
     from mishkah.cli.typed import secret
-    from mishkah.identity.scopes import OWNER
-    from mishkah.identity.tables import IDENTITY, is_simple
+    from mishkah.identity.scopes import OWNER, scopes_of
+    from mishkah.identity.tables import IDENTITY, is_simple, manages
     from mishkah.identity.words import check_password
+    from mishkah.who import Who
 
     with trouble():
         catalog = load_catalog(data)
         if catalog.store_path(IDENTITY).exists() and (people := ask(catalog, "users")):
-            owners = [row["id"] for row in people if row["scopes"][:1] == [_EVERYWHERE]]
+            owners = [r["id"] for r in people if manages(Who(scopes=scopes_of(r["scopes"])))]
             click.echo(f"There is an owner already: {', '.join(owners)}.", err=True)
             raise SystemExit(FINDINGS)
         if user is None:
@@ -59,6 +60,3 @@ def init(user: str | None, name: str, password_stdin: bool, data: Path, as_json:
 Roles: {roles}""",
         as_json=as_json,
     )
-
-
-_EVERYWHERE = {"role": "owner", "branches": ["*"], "modules": ["*"]}

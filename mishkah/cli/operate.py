@@ -55,8 +55,8 @@ def ask(catalog: Catalog, deed: str, *, first: bool = False, **arguments: Any) -
             try:
                 if reach is not None:
                     return _ask_server(reach, deed, content)
-            except (_NotThere, ConnectionRefusedError):
-                pass  # it is about to end, and has done nothing
+            except _NotThere:
+                pass  # it is about to end
             if time.monotonic() > deadline:
                 raise
         time.sleep(_PAUSE)
@@ -89,11 +89,11 @@ async def _do(catalog: Catalog, deed: str, content: bytes) -> Any:
 
 
 class _NotThere(Exception):
-    """This is not the server that has said how it is reached."""
+    """The server that has said how it is reached is not there; nothing was done."""
 
 
 def _ask_server(reach: Reach, deed: str, content: bytes) -> Any:
-    """Have the server of *reach* do *deed*. Raises Declined, _NotThere, OSError."""
+    """Have the server of *reach* do *deed*. Raises Declined, _NotThere."""
     headers = {"Authorization": f"Bearer {reach.token}", "Content-Type": "application/json"}
     connection = _Plain(reach) if reach.certificate is None else _Pinned(reach)
     try:
@@ -101,7 +101,9 @@ def _ask_server(reach: Reach, deed: str, content: bytes) -> Any:
         connection.request("POST", f"/api/v1/identity/{deed}", content, headers)
         answer = connection.getresponse()
         said = msgspec.json.decode(answer.read())
-    except (http.client.HTTPException, msgspec.DecodeError, ConnectionResetError) as error:
+    except ConnectionRefusedError:
+        raise _NotThere from None
+    except (http.client.HTTPException, msgspec.DecodeError, OSError) as error:
         raise Declined("The server went away; look whether it was done") from error
     finally:
         connection.close()

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from mishkah.core.errors import Detail, Text, pointer
-from mishkah.core.schema import Row, Table
+from mishkah.core.schema import Known, Row, Table
 
 NUMERIC = ("integer", "decimal")
 UNNAMED = Text(
@@ -25,14 +25,16 @@ def added(
     changes: Row,
     wrong: list[Detail],
     at: tuple[str | int, ...],
+    known: Known,
 ) -> dict[str, Any]:
     """Return what the fields in *add* have when it is added to *row*; an empty field counts as 0.
 
-    The table's own rules judge the sums; what can't be added goes to *wrong*.
+    The table's own rules judge the sums; what can't be added goes to *wrong*, and so do fields that
+    are not *known* to who adds.
     """
     sums: dict[str, Any] = {}
     for name, number in add.items():
-        field = table.fields.get(name)
+        field = table.fields.get(name) if name in known else None
         text = None
         if field is None:
             text = Text(

@@ -136,6 +136,27 @@ def encode_entry(commit: Commit, schema: Schema) -> bytes:
     return _encode([_logged(change, schema.tables[change.table]) for change in commit.changes])
 
 
+def as_now(commit: Commit, schema: Schema) -> Commit:
+    """Return *commit*, of an older schema, in the tables and fields that *schema* has.
+
+    What rows did not have then is empty; of a field that is gone nobody knows any more whether it
+    was secret.
+    """
+    known = (change for change in commit.changes if change.table in schema.tables)
+    changes = tuple(_as_now(change, schema.tables[change.table]) for change in known)
+    return msgspec.structs.replace(commit, changes=changes)
+
+
+def _as_now(change: Change, table: Table) -> Change:
+    old = change.old
+    if old is not None:
+        old = {name: old.get(name) for name in table.fields if change.new is None or name in old}
+    if change.new is None:
+        return msgspec.structs.replace(change, old=old)
+    new = {name: change.new.get(name) for name in table.fields}
+    return msgspec.structs.replace(change, new=new, old=old, json=table.encode(new))
+
+
 def mark_of(table: str, identifier: str) -> bytes:
     """Return bytes that are in the `encode_entry` of every commit which changed this row.
 

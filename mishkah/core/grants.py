@@ -58,6 +58,11 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return known.union(*(every if some is None else every & some for some in given))
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything may be done with it: one with which nothing may is not there."""
+        return self.shown is not None or bool(self.permits)
+
+    @property
     def restricted(self) -> bool:
         """Whether something that leaves the server for others is not shown here."""
         return self.shown is None or self.held is not None or self.shown != self.table.public
@@ -127,35 +132,53 @@ class Grant:
     def known(self) -> Schema:
         """The schema with all that may be read or given: what may be told of it."""
         tables = {
-            name: one.table.narrowed(one.known)
+            name: self._told(one.table.narrowed(one.known))
             for name, one in self.tables.items()
-            if one.shown is not None or one.permits
+            if one.is_known
         }
         return msgspec.structs.replace(self.whole, tables=tables)
+
+    def _told(self, table: Table) -> Table:
+        """Return *table* without indexes and references that lead to what is not known."""
+        indexes = tuple(i for i in table.indexes if table.fields.keys() >= {*i.fields})
+        fields = {
+            name: field
+            if (to := field.references) is None or self.names(to.table, (to.field,))
+            else msgspec.structs.replace(field, references=None)
+            for name, field in table.fields.items()
+        }
+        return msgspec.structs.replace(table, fields=fields, indexes=indexes)
 
     @property
     def is_nothing(self) -> bool:
         """Whether nothing at all may be done here."""
-        return all(one.shown is None and not one.permits for one in self.tables.values())
+        return not any(one.is_known for one in self.tables.values())
 
     def table(self, name: str, at: Place = ()) -> TableGrant:
         """Return what may be done with the table *name*. Raises UnknownTable."""
         found = self.tables.get(name)
-        if found is None or (found.shown is None and not found.permits):
+        if found is None or not found.is_known:
             raise UnknownTable(None, (Detail(pointer(*at, "table"), "table", UnknownTable.text),))
         return found
 
-    def line(self, change: Change) -> bytes:
-        """Return the row that *change* leaves as its writer may read it; ``null`` for none."""
-        one = self.tables.get(change.table)
-        if one is None or change.new is None or one.shown is None or not one.reads(change.new):
+    def line(self, change: Change) -> bytes | None:
+        """Return the row that *change* leaves as its writer may read it; ``null`` for none.
+
+        None is a change that was not seen, of a row that went along with what was asked for.
+        """
+        one, before = self.tables.get(change.table), change.before()
+        if one is None or (before is not None and not one.reads(before)):
+            return None
+        if change.new is None or one.shown is None or not one.reads(change.new):
             return b"null"
+        if change.old is not None and not change.old.keys() & one.shown.fields.keys():
+            return None
         return one.shown.trim(change.json, change.new)
 
     def names(self, table: str, fields: Collection[str]) -> bool:
         """Tell whether a sentence may name these *fields* of *table*."""
-        one = self.tables.get(table)
-        return one is not None and one.known.issuperset(fields)
+        one = self.tables[table]
+        return one.is_known and one.known.issuperset(fields)
 
 
 def everything(schema: Schema) -> Grant:

@@ -82,9 +82,10 @@ def _leading_nowhere(
             if not grant.names(name, (field.name,)):
                 yield Detail(pointer(*at) or "/", "references", BrokenReference.text)
                 continue
+            known = grant.names(target, ())
             text = Text(
-                f"{field.name} refers to a row of {target} that is not there",
-                f"يشير {field.name} إلى صف غير موجود في {target}",
+                f"{field.name} refers to a row{f' of {target}' if known else ''} that is not there",
+                f"يشير {field.name} إلى صف غير موجود{f' في {target}' if known else ''}",
             )
             yield Detail(pointer(*at, field.name), "references", text)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mishkah.core.errors import Detail, Text, pointer
+from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.rules import Limits, Reference
 from mishkah.core.values import READERS, Wrong, number, read_key, same
 
@@ -92,6 +92,20 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         return None if None in values else values
 
 
+Known = Container[str]
+"""The names of fields that who writes may know of."""
+
+
+class _All:
+    """All names."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+ALL: Known = _All()
+
+
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """One table. One that *hides* has not all fields of its rows; those at rest are whole."""
 
@@ -162,16 +176,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         by: Occasion,
         wrong: list[Detail],
         *at: str | int,
-        known: Container[str] | None = None,
+        known: Known = ALL,
+        ours: Collection[str] = (),
     ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*.
 
-        Fields that are not *known* to who writes are told as none.
+        Fields that are not *known* to who writes are told as none; those that are *ours* the house
+        has filled.
         """
-        given = self._read(data, known, wrong, *at)
+        given = self._read(data, known, wrong, *at, ours=ours)
         moments = self._moments(
             (f for f in self.fields.values() if f.default_now and f.name not in data),
-            by, wrong, *at,
+            by, known, wrong, *at,
         )  # fmt: skip
         row = {
             name: given.get(name) if name in data else moments.get(name, field.default)
@@ -180,7 +196,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         if not by.importing:
             self._keep_read_only(given, wrong, *at)
         broken = {detail.path for detail in wrong}
-        self._require(row, row, wrong, broken, *at)
+        self._require(row, row, known, wrong, broken, *at)
         return row
 
     def changed(
@@ -191,7 +207,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         wrong: list[Detail],
         *at: str | int,
         unseen: Collection[str] = (),
-        known: Container[str] | None = None,
+        known: Known = ALL,
     ) -> dict[str, Any]:
         """Return the fields of *row* that *changes* gives another value, as they are kept.
 
@@ -199,7 +215,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         """
         given = self._read(changes, known, wrong, *at)
         broken = {detail.path for detail in wrong}
-        self._require(given, given, wrong, broken, *at)
+        self._require(given, given, known, wrong, broken, *at)
         key = self.primary_key
         if key in given and given[key] != row[key]:
             text = Text(
@@ -215,11 +231,16 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             self._keep_read_only(new, wrong, *at)
         if new:
             stamped = (f for f in self.fields.values() if f.update_now and f.name not in changes)
-            new |= self._moments(stamped, by, wrong, *at)
+            new |= self._moments(stamped, by, known, wrong, *at)
         return new
 
     def _moments(
-        self, fields: Iterable[Field], by: Occasion, wrong: list[Detail], *at: str | int
+        self,
+        fields: Iterable[Field],
+        by: Occasion,
+        known: Known,
+        wrong: list[Detail],
+        *at: str | int,
     ) -> dict[str, str]:
         """Return the moment for each of *fields*: it obeys their rules like any other value."""
         moments: dict[str, str] = {}
@@ -229,7 +250,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 try:
                     field.limits.check(moment)
                 except Wrong as no:
-                    wrong.append(_detail(field.name, no, *at))
+                    wrong.append(_veiled(_detail(field.name, no, *at), field.name in known, *at))
         return moments
 
     def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
@@ -239,22 +260,33 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 wrong.append(Detail(pointer(*at, name), "readOnly", text))
 
     def _read(
-        self, data: Row, known: Container[str] | None, wrong: list[Detail], *at: str | int
+        self,
+        data: Row,
+        known: Known,
+        wrong: list[Detail],
+        *at: str | int,
+        ours: Collection[str] = (),
     ) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in data.items():
-            field = self.fields.get(name) if known is None or name in known else None
+            field = self.fields.get(name) if name in ours or name in known else None
             if field is None:
                 wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue
             try:
                 read[name] = None if value is None else field.read(value)
             except Wrong as no:
-                wrong.append(_detail(name, no, *at))
+                wrong.append(_veiled(_detail(name, no, *at), name in known, *at))
         return read
 
     def _require(
-        self, names: Row, row: Row, wrong: list[Detail], broken: set[str], *at: str | int
+        self,
+        names: Row,
+        row: Row,
+        known: Known,
+        wrong: list[Detail],
+        broken: set[str],
+        *at: str | int,
     ) -> None:
         for name in names:
             field = self.fields[name]
@@ -262,12 +294,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 path = pointer(*at, name)
                 if not any(p == path or p.startswith(path + "/") for p in broken):
                     text = Text(f"{name} is required", f"الحقل {name} مطلوب")
-                    wrong.append(Detail(path, "required", text))
+                    detail = Detail(path, "required", text)
+                    wrong.append(_veiled(detail, name in known, *at))
 
 
 def _detail(field: str, no: Wrong, *at: str | int) -> Detail:
     said = Text(f"{field}: {no.text.en}", f"{field}: {no.text.ar}")
     return Detail(pointer(*at, field, *no.path), no.rule, said)
+
+
+def _veiled(detail: Detail, known: bool, *at: str | int) -> Detail:
+    """Return *detail*; of a field that who writes does not know, that there is one and no more."""
+    return detail if known else Detail(pointer(*at) or "/", detail.rule, InvalidRow.text)
 
 
 def unknown_field(table: str) -> Text:

@@ -83,15 +83,13 @@ class Seen(msgspec.Struct, frozen=True):
         """Raise Conflict where another client has written what *changes* would overwrite.
 
         *row* was written last by commit *seq*. No *changes* are a deletion: all fields. The
-        conflict shows the fields that *table* has.
+        conflict is about the fields that *table* has, and shows them: nobody saw the others.
         """
         if seq <= self.base:
             return
         rivals = self.rivals.get((table.name, identifier), frozenset())
-        if rivals is None:
-            clash = sorted(changes or ())
-        else:
-            clash = sorted(rivals if changes is None else rivals.intersection(changes))
+        fields = table.fields.keys() if rivals is None else table.fields.keys() & rivals
+        clash = sorted(fields if changes is None else fields & set(changes))
         if clash or rivals is None:
             whole = changes is None or not clash
             paths = [pointer(*at, "id")] if whole else [pointer(*at, n) for n in clash]

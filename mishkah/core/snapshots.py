@@ -13,7 +13,7 @@ from mishkah.core.wire import Signature, quote
 PIECE = 256 * 1024
 """Bytes that are put together at a time, about."""
 _SCANNED = 500
-"""Rows that a filter looks at for one part."""
+"""Rows that a filter looks at in one go."""
 _KEPT = 8
 """Frames that are kept for others who are at the same place."""
 
@@ -41,60 +41,72 @@ class Snapshot:
         return sum(len(row) for _, rows in self._rows for row in rows)
 
     def whole(self) -> Iterator[bytes]:
-        """Yield the frames of one SNAPSHOT message."""
+        """Yield the frames of one SNAPSHOT message; an empty one is none yet."""
         return self._fragments.frames(self._fragment)
 
     def parts(self) -> Iterator[bytes]:
-        """Yield the SNAPSHOT messages of protocol v1, each a frame."""
+        """Yield the SNAPSHOT messages of protocol v1, each a frame; an empty one is none yet."""
         return self._parts.frames(self._part)
 
-    def _part(self, i: int, t: int, at: int, begun: bool) -> "_Made":
-        """Put part *i* together, from row *at* of table *t* on."""
-        found: dict[str, list[bytes]] = {}
-        size = scanned = 0
-        if i == 0:
-            found = {table.name: [] for table, _ in self._rows}
-        while t < len(self._rows) and size < PIECE and scanned < _SCANNED:
-            table, rows = self._rows[t]
-            taken, end = self._some(table, rows, at, PIECE - size, _SCANNED - scanned)
-            if taken:
-                found.setdefault(table.name, []).extend(taken)
-            size += sum(map(len, taken))
-            scanned += end - at if self._is_work(table) else 0
-            t, at = (t + 1, 0) if end == len(rows) else (t, end)
-        last = t == len(self._rows)
+    def _part(self, place: "_Place") -> "_Made":
+        """Put a part together, or some of it, from *place* on."""
+        place, full = self._go_on(place)
+        last = place.table == len(self._rows)
+        if not (full or last):
+            return _Made(b"", place)
+        names = [table.name for table, _ in self._rows]
+        found: dict[str, list[bytes]] = {} if place.frame else {name: [] for name in names}
+        for run in place.runs:
+            if run.rows:
+                found.setdefault(names[run.table], []).extend(run.rows)
         tables = b",".join(
             b"%b:[%b]" % (quote(name), b",".join(rows)) for name, rows in found.items()
         )
-        extra = b',"part":%d,"last":%b' % (i, b"true" if last else b"false")
+        extra = b',"part":%d,"last":%b' % (place.frame, b"true" if last else b"false")
         whole = frame(b"%b%b}}" % (self._head(extra), tables))
-        return _Made(whole, None if last else (t, at, False))
+        return _Made(whole, None if last else place.after(begun=False))
 
-    def _fragment(self, i: int, t: int, at: int, begun: bool) -> "_Made":
-        """Put frame *i* of the one message together, from row *at* of table *t* on.
-
-        *begun* tells whether a row of that table was written before.
-        """
-        said = [] if i else [self._head(b"")]
-        size = scanned = 0
-        while t < len(self._rows) and size < PIECE and scanned < _SCANNED:
-            table, rows = self._rows[t]
-            if at == 0:
-                said.append(b"%b%b:[" % (b"," if t else b"", quote(table.name)))
-            taken, end = self._some(table, rows, at, PIECE - size, _SCANNED - scanned)
-            if taken:
-                said.append((b"," if begun else b"") + b",".join(taken))
-            size += sum(map(len, taken))
-            scanned += end - at if self._is_work(table) else 0
-            begun = begun or bool(taken)
-            if end == len(rows):
+    def _fragment(self, place: "_Place") -> "_Made":
+        """Put a frame of the one message together, or some of it, from *place* on."""
+        place, full = self._go_on(place)
+        last = place.table == len(self._rows)
+        if not (full or last):
+            return _Made(b"", place)
+        said = [] if place.frame else [self._head(b"")]
+        begun = place.begun
+        for run in place.runs:
+            if run.begins:
+                name = self._rows[run.table][0].name
+                said.append(b"%b%b:[" % (b"," if run.table else b"", quote(name)))
+            if run.rows:
+                said.append((b"," if begun else b"") + b",".join(run.rows))
+            begun = not run.ends and (begun or bool(run.rows))
+            if run.ends:
                 said.append(b"]")
-            t, at, begun = (t + 1, 0, False) if end == len(rows) else (t, end, begun)
-        last = t == len(self._rows)
         if last:
             said.append(b"}}")
-        whole = frame(b"".join(said), CONTINUATION if i else TEXT, final=last)
-        return _Made(whole, None if last else (t, at, begun))
+        kind = CONTINUATION if place.frame else TEXT
+        whole = frame(b"".join(said), kind, final=last)
+        return _Made(whole, None if last else place.after(begun=begun))
+
+    def _go_on(self, place: "_Place") -> tuple["_Place", bool]:
+        """Take more rows, as many as may be judged in one go; tell whether the frame is full.
+
+        Where rows are judged, it is full when another is there that has no room. So nothing of
+        those that are left out can be told from where frames end.
+        """
+        _, t, at, _, size, runs = place
+        scanned, full = 0, False
+        while t < len(self._rows) and not full and scanned < _SCANNED:
+            table, rows = self._rows[t]
+            some = self._judged if self._is_work(table) else self._some
+            taken, end, full = some(table, rows, at, PIECE - size, _SCANNED - scanned)
+            if end > at or end == len(rows):
+                runs = (*runs, _Run(t, at == 0, taken, end == len(rows)))
+            size += sum(map(len, taken))
+            scanned += end - at if self._is_work(table) else 0
+            t, at = (t + 1, 0) if end == len(rows) else (t, end)
+        return place._replace(table=t, row=at, size=size, runs=runs), full
 
     def _is_work(self, table: Table) -> bool:
         """Tell whether each row of *table* must be looked at."""
@@ -102,26 +114,32 @@ class Snapshot:
 
     def _some(
         self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
-    ) -> tuple[list[bytes], int]:
-        """Return rows from *at* on, and where they end: *room* bytes, or *most* that are judged."""
+    ) -> tuple[list[bytes], int, bool]:
+        """Return rows from *at* on that fill *room* bytes, where they end, and whether they do."""
         taken: list[bytes] = []
-        if not self._is_work(table):
-            while at < len(rows) and room > 0:
-                step = rows[at : at + 64]
-                taken += step
-                room -= sum(map(len, step))
-                at += len(step)
-            return taken, at
+        while at < len(rows) and room > 0:
+            step = rows[at : at + 64]
+            taken += step
+            room -= sum(map(len, step))
+            at += len(step)
+        return taken, at, room <= 0
+
+    def _judged(
+        self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
+    ) -> tuple[list[bytes], int, bool]:
+        """Return what may be seen of the next *most* rows; the last has found no room if full."""
         where = self._view.wheres.get(table.name)
+        taken: list[bytes] = []
         for line in rows[at : at + most]:
-            at += 1
             row = table.decode(line)
             if where is None or where.holds(row):
-                taken.append(table.trim(line, row))
-                room -= len(taken[-1])
-                if room <= 0:
-                    break
-        return taken, at
+                seen = table.trim(line, row)
+                if room < min(len(seen), PIECE):
+                    return taken, at, True
+                taken.append(seen)
+                room -= len(seen)
+            at += 1
+        return taken, at, False
 
     def _head(self, extra: bytes) -> bytes:
         return b'{"type":"SNAPSHOT",%b,"seq":%d%b,"data":{' % (
@@ -131,15 +149,38 @@ class Snapshot:
         )
 
 
-Place = tuple[int, int, bool]
-"""(table, row, whether a row of the table was written before)"""
+class _Run(NamedTuple):
+    """Rows of one table that follow each other; whether its first and its last are among them."""
+
+    table: int
+    begins: bool
+    rows: list[bytes]
+    ends: bool
+
+
+class _Place(NamedTuple):
+    """Where a frame begins, and what was taken for it: *runs* of so many bytes.
+
+    *begun* tells whether a row of the table was written in a frame before.
+    """
+
+    frame: int = 0
+    table: int = 0
+    row: int = 0
+    begun: bool = False
+    size: int = 0
+    runs: tuple[_Run, ...] = ()
+
+    def after(self, *, begun: bool) -> "_Place":
+        """Return the place of the next frame."""
+        return _Place(self.frame + 1, self.table, self.row, begun)
 
 
 class _Made(NamedTuple):
-    """A frame, and where the next begins; None after the last."""
+    """A frame, empty while it is not full, and where to go on; None after the last."""
 
     frame: bytes
-    next: Place | None
+    next: _Place | None
 
 
 class _Shared:
@@ -148,13 +189,13 @@ class _Shared:
     def __init__(self) -> None:
         self._recent: dict[int, _Made] = {}
 
-    def frames(self, make: Callable[[int, int, int, bool], _Made]) -> Iterator[bytes]:
+    def frames(self, make: Callable[[_Place], _Made]) -> Iterator[bytes]:
         i = 0
-        place: Place = (0, 0, False)
+        place = _Place()
         while True:
             made = self._recent.get(i)
             if made is None:
-                made = self._recent[i] = make(i, *place)
+                made = self._recent[i] = make(place)
                 if len(self._recent) > _KEPT:
                     del self._recent[next(iter(self._recent))]
             yield made.frame

@@ -1,6 +1,6 @@
 """Work out what a command would do, without doing it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NoReturn
 
@@ -163,14 +163,14 @@ class _Work:
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data: Row = op.data
-        known = leave.known
+        ours: Collection[str] = ()
         if sequences:
             data = number_row(self.draft, sequences, op.data, self._local)
-            known = known.union(data.keys() - op.data.keys())
-        row = table.complete(data, self._by, wrong, *at, known=known)
+            ours = data.keys() - op.data.keys()
+        row = table.complete(data, self._by, wrong, *at, known=leave.known, ours=ours)
         if sequences:
-            told = [sequence for sequence in sequences if sequence.field in leave.known]
-            check_numbers(self.draft, told, op.data, row, wrong, at, move=self._by.importing)
+            given = {name: value for name, value in op.data.items() if name in leave.known}
+            check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
         if identifier is not None and self.draft.record(table.name, identifier) is not None:
@@ -193,7 +193,7 @@ class _Work:
             if not self._named:
                 raise BadMessage(UNNAMED)
             leave.check_added(op.add, at)
-            given = {**added(table, row, op.add, given, wrong, at), **given}
+            given = {**added(table, row, op.add, given, wrong, at, leave.known), **given}
         if self._seen is not None and op.changes is not UNSET:
             known = [name for name in op.changes if name in leave.known]
             self._seen.check(shown, op.id, seq, row, known, at)
@@ -323,7 +323,7 @@ class _Work:
                 try:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
-                    refusals.append(InvalidRow(None, (self._said(no, name, at),)))
+                    refusals.append(InvalidRow(None, (self._said(no, name, old, at),)))
         return refusals or (self._obey_laws() if self._rules.laws else [])
 
     def _obey_laws(self) -> list[Refused]:
@@ -334,11 +334,19 @@ class _Work:
             try:
                 law(View(self.draft))
             except Invalid as no:
-                broken.append(InvalidRow(None, (Detail("", "validator", no.text),)))
+                theirs = (name for name in touched if law in self._rules.laws.get(name, ()))
+                told = any(self._grant.names(name, ()) for name in theirs)
+                text = no.text if told else InvalidRow.text
+                broken.append(InvalidRow(None, (Detail("", "validator", text),)))
         return broken
 
-    def _said(self, no: Invalid, table: str, at: Place) -> Detail:
-        """Return what a validator says; of fields that the user does not know, only that it is."""
+    def _said(self, no: Invalid, table: str, old: Row | None, at: Place) -> Detail:
+        """Return what a validator says; of what the user does not know, only that it is.
+
+        That may be a field, or a row that the command has taken along.
+        """
+        if old is not None and not self._grant.tables[table].reads(old):
+            return Detail(pointer(*at) or "/", "validator", InvalidRow.text)
         if not no.field or self._grant.names(table, (no.field,)):
             return Detail(pointer(*at, *filter(None, (no.field,))), "validator", no.text)
         known = no.field not in self._grant.whole.tables[table].fields

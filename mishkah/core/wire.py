@@ -105,8 +105,8 @@ def ack(
     """
     rows = b""
     if commit is not None:
-        lines = b",".join(map(grant.line, commit.changes))
-        rows = b',"rows":[%b]' % lines
+        lines = [line for change in commit.changes if (line := grant.line(change)) is not None]
+        rows = b',"rows":[%b]' % b",".join(lines)
         if commit.numbers:
             rows = b',"numbers":%b' % quote(commit.numbers)
     again = b',"dup":true' if dup else b""

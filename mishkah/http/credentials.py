@@ -5,7 +5,6 @@ A token is never read from a URL: URLs end up in logs, histories and Referer hea
 
 import re
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 
 COOKIE = "mishkah_session"
 _BEARER = re.compile(r"Bearer +([!-~]{1,512})", re.ASCII | re.IGNORECASE)
@@ -74,8 +73,11 @@ def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
 
 
 def _cookie(header: str) -> str | None:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None and _TOKEN.fullmatch(found.value) else None
+    """Return the token in a Cookie header (RFC 6265, 4.2.1), whatever else other pages keep there.
+
+    Of two that differ a site of a neighbouring name has set one: nobody knows which.
+    """
+    pairs = [pair.partition("=") for pair in header.split(";")]
+    values = {value.strip() for name, _, value in pairs if name.strip() == COOKIE}
+    token = values.pop() if len(values) == 1 else ""
+    return token if _TOKEN.fullmatch(token) else None

@@ -19,7 +19,7 @@ from mishkah.keeper import Keeper
 from mishkah.reader import Reader
 from mishkah.rest.problems import Problem
 from mishkah.rest.requests import Parameters, guard, key_of, named, tag
-from mishkah.rights import Rights
+from mishkah.rights import Rights, Standing
 from mishkah.site.premises import Premises
 from mishkah.site.visitors import rights_of
 from mishkah.talk import Inbox
@@ -39,9 +39,14 @@ class Place(NamedTuple):
     rights: Rights
 
     @property
+    def standing(self) -> Standing:
+        """What may be done there, whenever it is asked."""
+        return self.rights.standing(self.store)
+
+    @property
     def grant(self) -> Grant:
-        """What may be done there, as of when the rights were looked at last."""
-        return self.rights.grant(self.store)
+        """What may be done there by now. Raises as `Standing`."""
+        return self.standing()
 
     def table(self, name: str) -> Table:
         """Return a table as it may be read. Raises UnknownTable."""
@@ -101,7 +106,7 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
         size=len(content),
         client=named(key) if key else None,
         exact=bool(exact),
-        grant=place.grant,
+        standing=place.standing,
         who=place.rights.who,
         otherwise=_UNKNOWN_OUTCOME,
     )

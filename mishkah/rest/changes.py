@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mishkah.asking import Error, answer_of, send
-from mishkah.core.commit import Commit
+from mishkah.core.commit import Commit, as_now
 from mishkah.core.errors import Text
 from mishkah.core.frames import GOING_AWAY, payloads
 from mishkah.core.messages import Subscribe
@@ -62,7 +62,7 @@ async def _page(place: Place, given: Parameters) -> Response:
         raise unfit("since", "epoch", _OTHER_HISTORY)
     commits = await place.reader.commits(since, min(since + limit, head))
     upto = commits[-1].seq if commits else head
-    shown = [_shown(commit, view) for commit in commits]
+    shown = [_shown(_as_now(place, commit), view) for commit in commits]
     if view.lens:  # who did what is not to be seen, and when, is not told either
         shown = [one for one in shown if one["changes"]]
     return as_json(
@@ -73,6 +73,11 @@ async def _page(place: Place, given: Parameters) -> Response:
             "next": upto if upto < head else None,
         }
     )
+
+
+def _as_now(place: Place, commit: Commit) -> Commit:
+    migrated = commit.seq <= place.keeper.migrated
+    return as_now(commit, place.grant.whole) if migrated else commit
 
 
 def _shown(commit: Commit, view: View) -> dict[str, Any]:
@@ -112,7 +117,7 @@ async def _stream(desk: Desk, place: Place, request: Request, given: Parameters)
         asked = msgspec.structs.replace(asked, epoch=seen_as(place.reader.epoch, lens))
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=False)
-    await send(place.inbox, Join(outbox, listener, asked, place.grant))
+    await send(place.inbox, Join(outbox, listener, asked, place.standing))
     first = await answer_of(outbox)
     if listener.view is None:
         raise_error(b"".join(first.pieces))

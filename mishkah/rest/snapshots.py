@@ -34,7 +34,7 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=True)
     asked = Subscribe(tables=list_parameter(given, "tables"))
-    await send(place.inbox, Join(outbox, listener, asked, place.grant))
+    await send(place.inbox, Join(outbox, listener, asked, place.standing))
     mail = await answer_of(outbox)
     outbox.hang_up()
     view = listener.view

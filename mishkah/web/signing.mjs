@@ -42,13 +42,15 @@ async function told(form, response) {
   return seconds ? `${detail}. ${form.dataset.wait}${seconds}` : detail;
 }
 
-// Where to go then: what `?next=` says, if it is on this server.
+// Where to go then: what `?next=` says, if it is on this server, or else the first page.
 function destination() {
-  const next = new URLSearchParams(location.search).get("next") ?? "/";
+  const asked = new URLSearchParams(location.search);
+  const lang = asked.get("lang");
+  const first = lang ? `/?lang=${encodeURIComponent(lang)}` : "/";
   try {
-    const url = new URL(next, location.origin);
-    return url.origin === location.origin ? url.href : "/";
+    const url = new URL(asked.get("next") ?? first, location.origin);
+    return url.origin === location.origin ? url.href : first;
   } catch {
-    return "/";
+    return first;
   }
 }

@@ -1,7 +1,9 @@
 """`init`, `user`, `token`, `device`, `sessions`, `audit`: what is typed to say who may come in."""
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +130,8 @@ def test_a_pipe_gets_lines_and_no_braces(owned: Run) -> None:
       "there are: cashier, kitchen, manager, owner, read-only, reception"),
      (("user", "create", "mona", "--no-password"), "already somebody of this name"),
      (("user", "create", "Amal", "--no-password"), "small letters"),
-     (("user", "create", "amal", "--role", "cashier@d r", "--no-password"), "branches and modules are names"),
+     (("user", "create", "amal", "--role", "cashier@d r", "--no-password"),
+      "branches and modules are names"),
      (("user", "disable", "none"), "no such person, device or token"),
      (("user", "disable", "mona"), "There must be an owner"),
      (("user", "change", "mona", "--no-role"), "There must be an owner"),
@@ -220,6 +223,15 @@ def test_a_folder_that_somebody_keeps_is_waited_for(
     assert not (sample / "identity" / "operator.json").exists()
 
 
+def test_a_command_that_is_at_work_is_waited_for(
+    owned: Run, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as other:
+        other.enter_context(locked(sample))
+        monkeypatch.setattr(operate.time, "sleep", lambda seconds: other.close())
+        assert owned("user", "list").stdout.startswith("mona")
+
+
 def test_no_command_takes_a_secret_as_an_argument() -> None:
     from mishkah.cli import main
 
@@ -229,3 +241,56 @@ def test_no_command_takes_a_secret_as_an_argument() -> None:
             for param in one.params:
                 secret = {"password", "pin", "secret"} & {*param.name.split("_")}
                 assert not secret or param.is_flag, param.name
+
+
+def findings(at: Run, code: int = 0) -> dict[str, dict[str, Any]]:
+    """Return what `check` finds of who belongs: where → the finding."""
+    told = json.loads(at("check", "--json", code=code).stdout)["findings"]
+    ours = [one for one in told if "identity/" in one["file"] or "access" in one["file"]]
+    return {f"{one['file']} {one['path']}".strip(): one for one in ours}
+
+
+def test_check_says_that_roles_without_an_owner_let_nobody_manage(at: Run, sample: Path) -> None:
+    assert findings(at) == {}
+    (sample / "access.json").write_text('{"roles": {}}')
+    (found,) = findings(at).values()
+    assert found["note"]
+    assert "mishkah-trio init" in found["message"]
+    at("init", "--user", "mona", "--password-stdin", stdin=PASSWORD)
+    assert findings(at) == {}
+
+
+def test_check_names_roles_that_are_none_and_whose_they_are(owned: Run, sample: Path) -> None:
+    made = {"rules": [{"do": ["read"]}]}
+    (sample / "access.json").write_text(json.dumps({"roles": {"waiter": made}}))
+    owned("user", "create", "amal", "--role", "waiter@dar", "--no-password")
+    owned("device", "code", "till-1", "--role", "waiter")
+    owned("token", "create", "mona", "--role", "@dar")
+    assert findings(owned) == {}
+    (sample / "access.json").unlink()
+    found = findings(owned)
+    assert set(found) == {f"identity/store.sqlite3 {who}" for who in ("user amal", "device till-1")}
+    assert all(one["note"] and "waiter" in one["message"] for one in found.values())
+
+
+def test_check_finds_files_that_others_may_read(owned: Run, sample: Path) -> None:
+    folder, file = sample / "identity", sample / "identity" / "store.sqlite3"
+    file.chmod(0o644)
+    assert findings(owned) == {}, "the folder is shut"
+    folder.chmod(0o755)
+    (found,) = findings(owned, code=1).values()
+    assert f"chmod -R o= {folder}" in found["message"]
+    file.chmod(0o640)
+    assert findings(owned) == {}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may do everything")
+def test_the_folder_of_another_system_user_is_told_of(owned: Run, sample: Path) -> None:
+    folder = sample / "identity"
+    folder.chmod(0)
+    try:
+        assert "Permission denied" in owned("user", "list", code=1).stderr
+        assert "run this as the user" in owned("serve", "--port", "0", code=1).stderr
+        assert "not looked at" in owned("check").stderr
+    finally:
+        folder.chmod(0o700)

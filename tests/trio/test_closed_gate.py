@@ -10,7 +10,8 @@ from support.identity import CountingHasher
 from mishkah.core.errors import AuthRequired
 from mishkah.core.ids import StoreId
 from mishkah.core.reach import HOUSE
-from mishkah.identity.gate import LOOK_SECONDS, ClosedGate
+from mishkah.identity.configuration import LOOK_SECONDS
+from mishkah.identity.gate import ClosedGate
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tables import IDENTITY, manages
 from mishkah.testing import open_test_house, write_json

@@ -8,14 +8,10 @@ import trio
 import trio.testing
 from support.talking import SHOP, insert, subscribe, until_synced, update
 
-from mishkah.core.access import Role, grant_of
-from mishkah.core.grants import lens_of
-from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
-from mishkah.core.shapes import fit
-from mishkah.requests import Reseat
 from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
+from mishkah.who import Who
 
 WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
 
@@ -74,27 +70,6 @@ async def test_a_role_that_changes_is_followed_at_once(
         assert (await client.ask(insert("cup", 2)))["code"] == "FORBIDDEN"
 
 
-async def test_two_changes_at_once_end_with_the_second(
-    gate: FakeGate, data: Path, autojump_clock: object
-) -> None:
-    """The store has not looked at the first yet when the second comes."""
-    store = StoreId("shop", "m")
-    async with open_test_house(data, gate=gate) as house, house.v1("x", token="a") as client:
-        await subscribe(client)
-        await until_synced(client)
-        (outbox,) = house.house.outboxes
-        (listener,) = outbox.listeners
-        schema = house.house.keepers[store].recipe.rules.schema
-        inbox = house.house.inbox(store)
-        for rule in ({"do": ["read"]}, {"do": ["read"], "tables": ["item"]}, WITHOUT_NAMES):
-            grant = grant_of(fit({"rules": [rule]}, Role), store, schema, "amal")
-            inbox.send_nowait(Reseat(outbox, listener, grant))
-        await trio.testing.wait_all_tasks_blocked()
-        (now,) = outbox.listeners
-        assert now.view is not None
-        assert now.view.lens == lens_of(grant.tables.values())
-
-
 async def test_another_token_is_taken_without_a_cut(
     gate: FakeGate, data: Path, autojump_clock: object
 ) -> None:
@@ -132,6 +107,30 @@ async def test_a_message_that_meets_a_change_first_does_not_keep_it_from_who_fol
         gate.role("clerk", WITHOUT_NAMES)
         rights.check()  # as a command does that comes in the same moment
         with trio.fail_after(1):
+            await followed.wait()
+
+
+async def test_a_message_that_meets_the_end_of_a_shift_first_does_not_keep_it_either(
+    gate: FakeGate, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    """A till whose person's time is over is itself again: nothing of it is committed."""
+    gate.let_in("a", "clerk", user="amal", seconds=60)
+    rights, followed = Rights(gate, nothing), trio.Event()
+    rights.show("a")
+    with trio.move_on_after(1):
+        await rights.change()
+
+    async def follow() -> None:
+        await rights.change()
+        followed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follow)
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(gate, "now", lambda: 60.0)
+        monkeypatch.setattr(gate, "again", lambda who: Who(device="till-1", session="s1"))
+        rights.check()
+        with trio.fail_after(100):
             await followed.wait()
 
 
