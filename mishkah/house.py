@@ -34,6 +34,7 @@ from mishkah.limits import Limits
 from mishkah.rates import Rates
 from mishkah.requests import Request
 from mishkah.rights import Rights
+from mishkah.rolecheck import check_roles
 from mishkah.roles import ACCESS
 from mishkah.session import FAREWELL, Session
 from mishkah.site.assembly import make_site
@@ -151,7 +152,11 @@ class House:
             nursery.cancel_scope.cancel()
 
     def _roles(self) -> Roles:
+        """Return the roles as their files say by now. Raises BadFile as a start would."""
         access, roles = self.catalog.read_roles()
+        told = check_roles(self.catalog, access, roles)
+        if wrong := [finding for finding in told if not finding.note]:
+            raise BadFile(*wrong)
         return {**roles}, access.public if access else ()
 
     def rights(self) -> Rights:

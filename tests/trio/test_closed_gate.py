@@ -9,13 +9,12 @@ from support.identity import CountingHasher
 
 from mishkah.core.errors import AuthRequired
 from mishkah.core.ids import StoreId
-from mishkah.core.reach import HOUSE
 from mishkah.identity.configuration import LOOK_SECONDS
 from mishkah.identity.gate import ClosedGate
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tables import IDENTITY, manages
 from mishkah.testing import open_test_house, write_json
-from mishkah.who import Scope, Who
+from mishkah.who import PUBLIC, Scope, Who
 
 OWNER = (Scope("owner"),)
 SHOP = StoreId("shop", "m")
@@ -52,13 +51,28 @@ async def test_roles_stay_where_their_file_is_gone(gate: ClosedGate, data: Path)
     assert reads(gate) == [("*",)]
 
 
-async def test_who_brings_no_token_is_no_owner_of_the_house(gate: ClosedGate, data: Path) -> None:
-    write_json(data / "access.json", {"roles": {}, "public": [{"role": "owner"}]})
-    await trio.sleep(2 * LOOK_SECONDS)
-    stranger = gate.identify(None)
+async def test_a_file_that_no_start_would_take_changes_nothing(
+    gate: ClosedGate, data: Path
+) -> None:
+    """A misspelt name in a rule that forbids would forbid nothing."""
+    before = reads(gate)
+    forbids = {"do": ["read"], "tables": ["nots"], "allow": False}
+    for bad in (
+        {"roles": {"manager": {"rules": [forbids, {"do": ["read"]}]}}},
+        {"roles": {}, "public": [{"role": "owner"}]},
+        {"roles": {}, "public": [{"role": "none"}]},
+    ):
+        write_json(data / "access.json", bad)
+        await trio.sleep(2 * LOOK_SECONDS)
+        assert reads(gate) == before
+        with pytest.raises(AuthRequired):
+            gate.identify(None)
+
+
+async def test_who_brings_no_token_is_no_owner_of_the_house(gate: ClosedGate) -> None:
+    stranger = Who(owner=PUBLIC, scopes=OWNER)
     assert gate.may_enter(stranger, SHOP)
     assert not gate.may_enter(stranger, IDENTITY)
-    assert not gate.may_enter(stranger, StoreId(HOUSE, "metrics"))
     assert not manages(stranger)
 
 
