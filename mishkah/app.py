@@ -113,7 +113,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     with locked(catalog.data):
         closed = _closed(catalog)
         if closed:
-            make_private(catalog.folder(IDENTITY))
+            _prepare(catalog.folder(IDENTITY))
         forget_reach(catalog.folder(IDENTITY))
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -147,6 +147,14 @@ def _closed(catalog: Catalog) -> bool:
     except OSError as error:
         why = f"can't read {catalog.folder(IDENTITY)}: {error.strerror}"
         raise CantServe(f"{why}; run this as the user whose folder it is") from error
+
+
+def _prepare(identity: Path) -> None:
+    """Make the folder of the identity store, if it is not there. Raises CantServe."""
+    try:
+        make_private(identity)
+    except OSError as error:
+        raise CantServe(f"{identity} can't be used, so nobody could sign in: {error}") from error
 
 
 _TOO_OPEN = """\

@@ -3,6 +3,7 @@
 A branch's own file wins over the package's, so that a module can also be data only.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources.abc import Traversable
@@ -91,8 +92,14 @@ class Catalog:
 
     @property
     def closed(self) -> bool:
-        """Whether there is access control: roles of its own, or somebody who may come in."""
-        return (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
+        """Whether there is access control: roles of its own, or a place for who may come in.
+
+        Where what was there can't be reached, a link to a disk that is not there or a file that was
+        taken away, nobody comes in; that is better than everybody. Raises OSError where another
+        user's folder is not shown.
+        """
+        there = (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
+        return there or os.path.lexists(self.folder(IDENTITY))
 
     @property
     def named_modules(self) -> set[str]:

@@ -186,11 +186,13 @@ def test_init_makes_the_owner_of_a_house_that_runs_with_roles_alone(
     assert "mona\t" in run("user", "list", "--data", sample).stdout
 
 
-def test_a_house_that_is_open_leaves_no_way_in_from_before(serve: Any, reach_file: Path) -> None:
+def test_a_house_whose_store_of_people_is_gone_is_not_open_and_has_no_way_in_from_before(
+    serve: Any, reach_file: Path
+) -> None:
     reach_file.parent.mkdir()
     reach_file.write_text('{"host": "127.0.0.1", "port": 9, "token": "mk_operator_x"}')
     serve()
-    assert not reach_file.exists()
+    assert reach_of(reach_file).token != "mk_operator_x"
 
 
 def test_init_waits_for_an_open_house_to_be_stopped(
