@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import re
 import resource
 import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -16,7 +18,10 @@ import trio
 from mishkah.catalog import Catalog
 from mishkah.house import House, open_house
 from mishkah.http.guests import Guests, Network, is_loopback
+from mishkah.identity.gate import ClosedGate
 from mishkah.identity.hasher import Hasher
+from mishkah.identity.operator import Reach, forget_reach, make_private, reachable
+from mishkah.identity.tables import IDENTITY
 from mishkah.limits import Limits
 from mishkah.lock import CantServe, locked
 from mishkah.sqlite import SqliteJournals
@@ -40,6 +45,14 @@ class Certificate(msgspec.Struct, frozen=True):
             why = getattr(error, "strerror", None) or str(error)
             raise CantServe(f"can't serve TLS with {self.chain} and {self.key}: {why}") from error
         return context
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the certificate that is shown, the first of its file, in hex."""
+        first = _PEM.search(self.chain.read_text("ascii", "replace"))
+        return sha256(ssl.PEM_cert_to_DER_cert(first[0])).hexdigest() if first else ""
+
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def _no_password() -> str:
@@ -95,9 +108,13 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     Raises CantServe where another server has the folder, the port can't be had, or everybody would
     be let in to do everything.
     """
-    if settings.public and not (catalog.closed or settings.insecure):
+    if settings.public and not (_closed(catalog) or settings.insecure):
         raise CantServe(_TOO_OPEN)
     with locked(catalog.data):
+        closed = _closed(catalog)
+        if closed:
+            make_private(catalog.folder(IDENTITY))
+        forget_reach(catalog.folder(IDENTITY))
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
         listeners = await open_listeners(settings)
@@ -109,7 +126,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                     journals,
                     guests=settings.guests,
                     limits=settings.limits,
-                    hasher=Hasher() if catalog.closed else None,
+                    hasher=Hasher() if closed else None,
                 ) as house,
                 trio.open_nursery() as doors,
             ):
@@ -117,8 +134,19 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 await house.open_listed()
                 doors.start_soon(house.listen, listeners)
                 doors.start_soon(house.watch_lag)
-                ready(house, _port_of(listeners[0]))
+                with _reachable(house, settings, listeners[0]):
+                    ready(house, _port_of(listeners[0]))
+                    await trio.sleep_forever()
         _ignore_stops()  # the receiver has given the signals their old meaning back
+
+
+def _closed(catalog: Catalog) -> bool:
+    """Tell whether there is access control. Raises CantServe where another user's is not shown."""
+    try:
+        return catalog.closed
+    except OSError as error:
+        why = f"can't read {catalog.folder(IDENTITY)}: {error.strerror}"
+        raise CantServe(f"{why}; run this as the user whose folder it is") from error
 
 
 _TOO_OPEN = """\
@@ -128,6 +156,29 @@ This would let others read and write everything: there is no access control yet.
 
 or listen on loopback only (no --host, --allow-host, --trust-proxy). On a network of which you know
 every machine and every page that is opened there, --insecure serves all the same."""
+
+
+@contextlib.contextmanager
+def _reachable(house: House, settings: Settings, listener: Listener) -> Iterator[None]:
+    """Let commands reach *house* by *listener* for the block, where there is access control."""
+    gate = house.gate
+    if not isinstance(gate, ClosedGate):
+        yield
+        return
+    host, port = _address_of(listener)
+    certificate = settings.certificate
+    reach = Reach(
+        _NEAREST.get(host, host),
+        port,
+        gate.admit_operator(),
+        None if certificate is None else certificate.fingerprint(),
+    )
+    with reachable(house.catalog.folder(IDENTITY), reach):
+        yield
+
+
+_NEAREST = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where who listens on every address is reached without a network."""
 
 
 async def _stop_at(signals: AsyncIterator[int], doors: trio.CancelScope) -> None:
@@ -181,12 +232,16 @@ async def _sockets(host: str, port: int, *, needed: bool) -> list[trio.SocketLis
     return found
 
 
-def _port_of(listener: Listener) -> int:
+def _address_of(listener: Listener) -> tuple[str, int]:
     if isinstance(listener, trio.SSLListener):
         listener = listener.transport_listener
     assert isinstance(listener, trio.SocketListener)
-    port: int = listener.socket.getsockname()[1]
-    return port
+    host, port = listener.socket.getsockname()[:2]
+    return host, port
+
+
+def _port_of(listener: Listener) -> int:
+    return _address_of(listener)[1]
 
 
 def _raise_descriptor_limit() -> None:

@@ -207,6 +207,10 @@ class Catalog:
         """Return the text of the file that findings call *name*, None where there is none."""
         return text_of(self.data, self.plugins.modules, name)
 
+    def schema(self, store: StoreId) -> Schema:
+        """Return the tables of *store*. Raises BadFile."""
+        return self._schema(store)[1]
+
     def _schema(self, store: StoreId) -> tuple[str, Schema]:
         """Return the name of the file that has the schema, and the schema."""
         path = self.module(store.module).schema_path

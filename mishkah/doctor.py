@@ -19,6 +19,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
+from mishkah.belonging import check_belonging
 from mishkah.catalog import Catalog
 from mishkah.checking import check, mistakes, read_catalog
 from mishkah.inventory import plugins
@@ -61,7 +62,7 @@ def _versions() -> Iterator[Line]:
     old = sys.version_info < (3, 11)
     yield Line("python", PROBLEM if old else OK, python, "Python 3.11 or newer" if old else "")
     yield Line("sqlite", OK, apsw.sqlite_lib_version())
-    for name in ("mishkah-trio", "trio", "trio-websocket", "apsw", "msgspec"):
+    for name in ("mishkah-trio", "trio", "trio-websocket", "apsw", "msgspec", "argon2-cffi"):
         try:
             yield Line(name, OK, version(name))
         except PackageNotFoundError:
@@ -149,7 +150,7 @@ def _plugins() -> Iterator[Line]:
 def _installation(data: Path) -> Iterator[Line]:
     try:
         catalog = read_catalog(data, Watchdog())
-        findings = check(catalog)
+        findings = [*check(catalog), *check_belonging(catalog)]
     except BadFile as bad:
         findings = list(bad.findings)
         catalog = None
@@ -157,11 +158,12 @@ def _installation(data: Path) -> Iterator[Line]:
         return  # said above
     for finding in findings:
         if finding.note:
-            yield Line("check", WARNING, str(finding), "docs/schemas.md says why; it is served")
+            todo = "it is served; docs/schemas.md and docs/access-setup.md say why"
+            yield Line("check", WARNING, str(finding), todo)
         else:
             yield Line("check", PROBLEM, str(finding), "data does not appear until this is right")
     if not mistakes(findings):
-        yield Line("check", OK, "schemas, seeds, rules and plugins are right")
+        yield Line("check", OK, "schemas, seeds, rules, plugins and roles are right")
     if catalog is not None:
         yield from _stores(catalog)
 

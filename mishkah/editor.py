@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from mishkah.core.access import Access
 from mishkah.core.config import Branches, Modules, SequenceRules
 from mishkah.core.definition import Definition
 from mishkah.core.seeding import Live, Seeds
@@ -19,6 +20,7 @@ _KINDS = {
     "branches": Branches,
     "modules": Modules,
     "sequences": SequenceRules,
+    "access": Access,
     "definition": Definition,
     "seeds": Seeds,
     "live": Live,

@@ -1,7 +1,7 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import trio
@@ -100,6 +100,10 @@ def _while_wanted(listener: Listener, pieces: Iterable[bytes]) -> Iterator[bytes
         yield piece
 
 
+def _ignore(code: str) -> None:
+    """Tell nobody that something was refused."""
+
+
 class Mail(NamedTuple):
     """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
 
@@ -119,7 +123,7 @@ class Outbox:
     The session takes, the stores put. `received` counts the commands that the session has read;
     those up to `refused_upto` are refused when their turn comes, see `Store`. At most
     *subscriptions* views are shown to it; `several` is true where they may be of several stores.
-    What it is refused, and by which limit, is counted in *tally*.
+    What it is refused, and by which limit, is counted in *tally*; the codes are `told` as well.
     """
 
     def __init__(
@@ -135,7 +139,8 @@ class Outbox:
         self.received = 0
         self.refused_upto = 0
         self.subscriptions = subscriptions
-        self.refused = tally.refused
+        self.told: Callable[[str], None] = _ignore
+        self._refused = tally.refused
         self.limited = tally.limited
         self._limit = limit
         self._letters: deque[_Letter] = deque()
@@ -197,7 +202,8 @@ class Outbox:
 
     def refusal(self, refusal: Refused, ref: Ref | None) -> bytes:
         """Count *refusal*, and return the ERROR that tells it."""
-        self.refused[refusal.code] += 1
+        self._refused[refusal.code] += 1
+        self.told(refusal.code)
         return wire.error(refusal, ref, arabic=self.arabic)
 
     def put_result(self, pieces: Iterable[bytes], held: int) -> None:
@@ -279,11 +285,13 @@ class Outbox:
         ):
             await self._moved.park()
 
-    def forget(self, listener: Listener) -> None:
-        """Drop a subscription, and what waits of it."""
+    def forget(self, listener: Listener, notice: bytes = b"") -> None:
+        """Drop a subscription, and what waits of it; say *notice* before all that is left."""
         listener.gone = True
         self.listeners = [other for other in self.listeners if other is not listener]
         self.hold(listener)
+        if notice:
+            self._keep([_Letter((notice,), len(notice)), *self._letters])
 
     def hold(self, listener: Listener) -> None:
         """Show nothing more of a subscription, and drop what waits of it."""

@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 import trio
 from trio_websocket import WebSocketConnection
 
-from mishkah.catalog import Catalog
+from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
-from mishkah.core import wire
 from mishkah.core.commands import is_name
-from mishkah.core.errors import BadMessage, Refused, UnknownModule
+from mishkah.core.errors import AuthRequired, BadMessage, Refused, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
@@ -22,6 +21,7 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
+from mishkah.identity.configuration import Configuration
 from mishkah.identity.gate import ClosedGate, Roles
 from mishkah.identity.hasher import Hasher
 from mishkah.identity.identity import Identity
@@ -77,15 +77,18 @@ class House:
         self._open_journal = open_journal
         self._stores = stores
         self._sessions = sessions
-        self._clock = clock
+        self.clock = clock
         self._limits = limits
         self._turns = Turns()
         self.rates = Rates(limits, self.tally.limited)
         self.identity = None if hasher is None else self._identity(hasher)
         self.gate: Gate = gate or OpenGate()
+        self._configuration: Configuration | None = None
         if self.identity is not None:
-            self.gate = ClosedGate(self.identity, self._roles, clock)
-            sessions.start_soon(self._guard, self.identity, self.gate)
+            closed = self.gate = ClosedGate(self.identity, self._roles, clock)
+            files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
+            self._configuration = Configuration(closed, catalog.data, files, ACCESS, clock)
+            sessions.start_soon(self._guard, self.identity, self._configuration)
         self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
@@ -94,13 +97,15 @@ class House:
             self.inbox(store)
         for keeper in list(self.keepers.values()):
             await keeper.settled.wait()
+        if self._configuration is not None:
+            await self._configuration.note()
 
     def inbox(self, store: StoreId) -> trio.MemorySendChannel[Request]:
         """Return the way into *store*, which is opened if it is not. Raises BadFile."""
         if store not in self._inboxes:
             recipe = self.catalog.recipe(store)
             inbox, mail = trio.open_memory_channel[Request](INBOX)
-            keeper = Keeper(recipe, self._open_journal, mail, self._clock)
+            keeper = Keeper(recipe, self._open_journal, mail, self.clock)
             self.keepers[store] = keeper
             self._inboxes[store] = inbox
             self._stores.start_soon(keeper.run, name=f"store {store}")
@@ -115,13 +120,13 @@ class House:
         await self._door.serve(stream)
 
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
-        refused = self.tally.refused
         outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
+        rights = self.rights()
+        outbox.told = lambda code: self._refused(rights, code, upgrade.address)
         try:
-            talk = self._talk(outbox, upgrade)
+            talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
-            refused[refusal.code] += 1
-            await _say_goodbye(ws, guard, refusal)
+            await _say_goodbye(ws, guard, outbox.refusal(refusal, None), refusal.code)
         else:
             pacing = self.rates.socket(guard.address)
             session = Session(ws, guard.send_frames, talk, pacing, self._turns)
@@ -137,10 +142,10 @@ class House:
         throttle = Throttle(self._limits, self.tally.limited)
         return Identity(self.keepers[IDENTITY], inbox, hasher, throttle)
 
-    async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
+    async def _guard(self, identity: Identity, configuration: Configuration) -> None:
         """Keep up what the gate stands on, until the house is stopped."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(gate.follow, self.catalog.data / ACCESS)
+            nursery.start_soon(configuration.follow)
             nursery.start_soon(identity.run)
             await self.stopping.wait()
             nursery.cancel_scope.cancel()
@@ -153,18 +158,23 @@ class House:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
 
-    def _talk(self, outbox: Outbox, upgrade: Upgrade) -> Talk:
-        rights = self.rights()
+    def _refused(self, rights: Rights, code: str, address: str | None) -> None:
+        """Let it be noted that somebody on a socket was told *code*; see `note_refusal`."""
+        stranger = code == AuthRequired.code and not rights.tried
+        if self.identity is not None and not stranger:
+            self.identity.refused(rights.who, code, address)
+
+    def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:
         if upgrade.token is not None or not upgrade.v1:
             rights.show(upgrade.token)
         if upgrade.v1:
-            return TalkV1(outbox, self._clock, self._limits, rights, self.enter)
+            return TalkV1(outbox, self.clock, self._limits, rights, self.enter)
         room = self.enter(rights, upgrade.parameter("branch"), upgrade.parameter("module"))
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
         asked = _subscription(upgrade)
-        return SeedTalk(outbox, self._clock, self._limits, client, rights, room, asked)
+        return SeedTalk(outbox, self.clock, self._limits, client, rights, room, asked)
 
     def enter(
         self, rights: Rights, branch: str | None, module: str | None, *, make: bool = True
@@ -239,10 +249,10 @@ def _subscription(upgrade: Upgrade) -> Subscribe:
     )
 
 
-async def _say_goodbye(ws: WebSocketConnection, guard: Guard, refusal: Refused) -> None:
-    await guard.send_frames([wire.error(refusal)])
+async def _say_goodbye(ws: WebSocketConnection, guard: Guard, error: bytes, code: str) -> None:
+    await guard.send_frames([error])
     with trio.move_on_after(FAREWELL):
-        await ws.aclose(_CLOSES.get(refusal.code, POLICY_VIOLATION), refusal.code)
+        await ws.aclose(_CLOSES.get(code, POLICY_VIOLATION), code)
 
 
 _CLOSES = {

@@ -15,6 +15,10 @@ class CantServe(Exception):
     """The server can't start; says what to do."""
 
 
+class Taken(CantServe):
+    """Somebody else has the folder: a server, or a command that writes."""
+
+
 @contextlib.contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Keep every other server out of *data* for the block, or raise CantServe.
@@ -23,11 +27,13 @@ def locked(data: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            file = os.open(data / LOCK, _HOW, 0o666)
+            file = os.open(data / LOCK, _HOW, 0o600)  # who can open it, can lock it
             stack.callback(os.close, file)
+            with contextlib.suppress(OSError):
+                os.fchmod(file, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CantServe(f"a server already serves {data}; stop it first") from error
+            raise Taken(f"a server already serves {data}; stop it first") from error
         except OSError as error:
             raise CantServe(f"can't write in {data}: {error.strerror}") from error
         yield

@@ -57,6 +57,8 @@ class Rights:
         self._standings: dict[StoreId, Standing] = {}
         self.shown = False
         """Whether a token was shown that let somebody in."""
+        self.tried = False
+        """Whether any token was shown."""
         self._followed = gate.changes.version
         self._become(NOBODY)
 
@@ -66,6 +68,7 @@ class Rights:
         Raises AuthRequired where it lets nobody in, AuthExpired where it did; nothing has changed
         then.
         """
+        self.tried = self.tried or token is not None
         self._become(self._gate.identify(token))
         self.shown = token is not None
 

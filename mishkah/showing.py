@@ -90,8 +90,9 @@ class Showing:
     def reseat(self, outbox: Outbox, store: StoreId, standing: Callable[[], Grant]) -> None:
         """Show in each view of *outbox* what its client may see by now, where that is another.
 
-        What waits of the old view is dropped. A client that can't be told so, or whose view is no
-        more, is closed, to come back. Who may be there no more is sent away by who follows that.
+        What waits of the old view is dropped, and the client told so before the answers that are
+        left: their commits it will see in the snapshot. One that can't be told, or whose view is
+        no more, is closed, to come back. Who may be there no more is sent away by who follows that.
         """
         try:
             grant = standing()
@@ -102,22 +103,24 @@ class Showing:
                 self._reseat(listener, grant)
 
     def _reseat(self, listener: Listener, grant: Grant) -> None:
-        asked, outbox = listener.asked, listener.outbox
-        if asked is None or (not listener.held and shows_the_same(listener, grant)):
+        asked, old, outbox = listener.asked, listener.view, listener.outbox
+        if asked is None or old is None:
             return
-        outbox.forget(listener)
+        if not listener.held and shows_the_same(listener, grant):
+            return
         try:
             view = read_view(grant, asked.tables, asked.where)
         except Refused:
             view = None
         if view is None or listener.seed:
+            outbox.forget(listener)
             outbox.close(*OTHER_RIGHTS)
             return
+        outbox.forget(listener, self._of(old).tell("RESYNC", old.id, reason="rules"))
         again = Listener(outbox, listener.store, seed=False)
         again.asked = asked
         self._replace(again, view)
         self._welcome(again, view, None, resumed=False)
-        self._tell(again, "RESYNC", reason="rules")
         self._send_snapshot(again, view)
 
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:

@@ -1,7 +1,7 @@
 """The task that owns one module's rows in one branch: everything enters by its inbox, in order."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import trio
@@ -71,7 +71,8 @@ class Store:
     """One module's rows, its listeners and its history's end.
 
     Raises what the journal raises, but JournalFull: then memory is as before, the batch's outcome
-    may be unknown, and the store is to be dropped and opened again.
+    may be unknown, and the store is to be dropped and opened again. *applied* is told of each
+    commit when it is in memory.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Store:
         journal: Journal,
         clock: Clock,
         tally: StoreTally | None = None,
+        applied: Callable[[Commit], None] | None = None,
     ) -> None:
         self._rules = rules
         self._state = state
         self._journal = journal
         self._clock = clock
         self._tally = tally or StoreTally()
+        self._applied = applied
         self._all = everything(rules.schema)
         signature = wire.Signature(identity, journal.epoch)
         self._showing = Showing(signature, rules.schema, state, journal, self._tally)
@@ -192,6 +195,8 @@ class Store:
         for outcome in outcomes:
             if isinstance(outcome, _Done):
                 self._state.apply(outcome.commit)
+                if self._applied is not None:
+                    self._applied(outcome.commit)
                 self._showing.note(outcome.commit)
                 if (ref := outcome.ask.command.ref) is not None:
                     ack = self._ack(outcome.ask, ref, outcome.commit.seq, outcome.commit)

@@ -162,9 +162,9 @@ class SeedTalk(Talk):
             self.rights.check()
             command = decode(message, self.limits.depth)
             if command.branch not in (None, self._store.branch):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             if command.module not in (None, self._store.module):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             await self._do((self._store, self._inbox), command, len(message))
         except Refused as refusal:
             await self._inbox.send(Told(self.outbox, refusal, salvage_ref(message)))
@@ -208,10 +208,10 @@ class TalkV1(Talk):
         """Be who *hello* says, and answer it; without a token, who the handshake has shown."""
         if hello.v != 1:
             raise UnsupportedVersion
-        if hello.token is not None or not self.rights.shown:
-            self.rights.show(hello.token)
         if hello.lang:
             self.outbox.arabic = hello.lang.startswith("ar")
+        if hello.token is not None or not self.rights.shown:
+            self.rights.show(hello.token)
         limits = {
             "ops": MAX_OPS,
             "subscriptions": self.limits.subscriptions,
@@ -235,7 +235,10 @@ class TalkV1(Talk):
             self._refuse(refusal, message)
 
     async def _hello_again(self, hello: Hello) -> None:
-        """Take another token for the one that was shown, and cut nothing."""
+        """Take another token for the one that was shown, and cut nothing.
+
+        Who has a store open that the other token does not let into is sent away.
+        """
         if hello.client not in (None, self.client):
             raise BadMessage(_ANOTHER_CLIENT)
         self._greet(hello)
@@ -283,6 +286,10 @@ BAD_CLIENT = Text(
 _NOT_HERE = Text(
     "This message belongs to the subprotocol mishkah.v1, and HELLO is its first",
     "هذه الرسالة تخص البروتوكول mishkah.v1، وأولها HELLO",
+)
+_OTHER_STORE = Text(
+    "This connection belongs to another branch or module",
+    "هذا الاتصال يخص فرعًا أو مودولًا آخر",
 )
 _HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO")
 _ANOTHER_CLIENT = Text(

@@ -4,12 +4,16 @@ from typing import Any
 
 import rich_click as click
 
+from mishkah.cli.access import access
+from mishkah.cli.audit import audit
 from mishkah.cli.check import check
 from mishkah.cli.config import config
+from mishkah.cli.devices import device
 from mishkah.cli.doctor import doctor
 from mishkah.cli.editor import editor
 from mishkah.cli.exchange import export, import_
 from mishkah.cli.history import history
+from mishkah.cli.init import init
 from mishkah.cli.inspect import branches, modules, plugins
 from mishkah.cli.new import new
 from mishkah.cli.openapi import openapi
@@ -18,6 +22,8 @@ from mishkah.cli.schemas import schema
 from mishkah.cli.sequences import sequence
 from mishkah.cli.serve import serve
 from mishkah.cli.stores import backup, migrate, restore
+from mishkah.cli.tokens import sessions, token
+from mishkah.cli.users import user
 from mishkah.cli.watch import watch
 
 __all__ = ["main"]
@@ -75,3 +81,10 @@ main.add_command(openapi)
 main.add_command(sequence)
 main.add_command(doctor)
 main.add_command(config)
+main.add_command(access)
+main.add_command(init)
+main.add_command(user)
+main.add_command(token)
+main.add_command(device)
+main.add_command(sessions)
+main.add_command(audit)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from mishkah.belonging import check_belonging
 from mishkah.checking import check as check_catalog
 from mishkah.checking import check_files, check_stores, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, tell
@@ -19,10 +20,10 @@ from mishkah.watchdog import Watchdog
 @click.option("--stores", is_flag=True, help="Read every store's file too, against its checksums.")
 @json_option
 def check(data: Path, stores: bool, as_json: bool) -> None:
-    """Check schemas, seeds, sequence rules and plugins; exit 1 on findings.
+    """Check schemas, seeds, sequence rules, plugins, roles and who has them; exit 1 on findings.
 
     Each finding names the file, the path in it and what is wrong. A note says what a schema asks
-    for and is not enforced; it is told, and hinders nothing.
+    for and is not enforced, or which role is none; it is told, and hinders nothing.
     """
     findings = _findings(existing(data), stores)
     tell(findings, as_json=as_json)
@@ -38,7 +39,7 @@ def _findings(data: Path, stores: bool) -> list[Finding]:
     try:
         with watchdog.watching():
             catalog = read_catalog(data, watchdog)
-            found = [*check_catalog(catalog), *check_files(catalog)]
+            found = [*check_catalog(catalog), *check_files(catalog), *check_belonging(catalog)]
             return found if mistakes(found) or not stores else [*check_stores(catalog), *found]
     except BadFile as bad:
         return list(bad.findings)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import trio
 from mishkah.cli.common import json_option, printable
 from mishkah.cli.lists import draw
 from mishkah.client import Database, Refusal, Unreachable, connect
+from mishkah.core.errors import AuthExpired, AuthRequired
 from mishkah.core.values import number
 
 UNREACHABLE = 3
@@ -24,6 +26,10 @@ _OPTIONS = (
     click.option("--branch", required=True, envvar="MISHKAH_BRANCH", help="The branch."),
     click.option("--module", envvar="MISHKAH_MODULE",
                  help="The module; the branch's first unless given."),
+    click.option("--token-file", type=click.Path(path_type=Path, dir_okay=False),
+                 help="A file with the token that lets you in."),
+    click.option("--token", envvar="MISHKAH_TOKEN",
+                 help="The token itself; others on this machine see it: prefer --token-file."),
     click.option("--timeout", default=10.0, show_default=True, metavar="SECONDS",
                  type=click.FloatRange(min=0.1), help="How long the server has to answer."),
     json_option,
@@ -33,6 +39,8 @@ _NAMES = (
     click.option("--ref", help="The name of this write: the same again changes nothing."),
 )
 
+_HOW_TO_SIGN_IN = "  sign in: --token-file FILE, with what `mishkah-trio token create` prints"
+
 _ONE = ("field", "value")
 """How one row is drawn: a line for each field."""
 
@@ -41,13 +49,21 @@ _decode = msgspec.json.Decoder(float_hook=number).decode
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a command speaks to, and how."""
+    """Where a command speaks to, and how; the token is that of *token_file* where there is one."""
 
     url: str
     branch: str
     module: str | None
     timeout: float
     as_json: bool
+    given_token: str | None
+    token_file: Path | None
+
+    def token(self) -> str | None:
+        """Return what to show to be let in, as it is now. Raises OSError."""
+        if self.token_file is None:
+            return self.given_token
+        return self.token_file.read_text("utf-8", errors="replace").strip()
 
 
 Command = Callable[..., None]
@@ -58,9 +74,10 @@ def on_server(command: Command) -> Command:
 
     @wraps(command)
     def with_place(
-        url: str, branch: str, module: str | None, timeout: float, as_json: bool, **more: Any
-    ) -> None:
-        command(Place(url, branch, module, timeout, as_json), **more)
+        url: str, branch: str, module: str | None, timeout: float, as_json: bool,
+        token: str | None, token_file: Path | None, **more: Any,
+    ) -> None:  # fmt: skip
+        command(Place(url, branch, module, timeout, as_json, token, token_file), **more)
 
     return _with(_OPTIONS, with_place)
 
@@ -110,9 +127,12 @@ def speak(place: Place, work: Callable[[Database], Awaitable[None]], **how: Any)
     *how* goes to `connect`. Without a view in it, the command only writes and asks.
     """
     try:
-        connection = connect(place.url, place.branch, place.module, **{"tables": [], **how})
+        how = {"tables": [], "token": place.token(), **how}
+        connection = connect(place.url, place.branch, place.module, **how)
     except ValueError as wrong:
         raise click.UsageError(str(wrong)) from None
+    except OSError as wrong:
+        raise click.UsageError(f"{place.token_file}: {wrong.strerror}") from None
 
     async def run() -> None:
         async with connection as database:
@@ -153,6 +173,8 @@ def _tell(refusal: Refusal) -> None:
         click.echo(printable(line), err=True)
     if refusal.more:
         click.echo(f"  and {refusal.more} more", err=True)
+    if refusal.code in (AuthRequired.code, AuthExpired.code):
+        click.echo(_HOW_TO_SIGN_IN, err=True)
     if refusal.current is not None:
         click.echo(f"  now it is {encoded(refusal.current)}", err=True)
 

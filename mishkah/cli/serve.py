@@ -16,9 +16,11 @@ from mishkah.catalog import Catalog
 from mishkah.checking import check, mistakes, read_catalog
 from mishkah.cli.common import FINDINGS, data_option, existing, json_option, log_to_stderr, tell
 from mishkah.core.ids import StoreId
+from mishkah.core.reach import HOUSE
 from mishkah.house import House
 from mishkah.http.guests import Network, is_origin
 from mishkah.jsonfile import BadFile
+from mishkah.keeper import Keeper
 from mishkah.limits import Limits, read_limits
 from mishkah.lock import CantServe
 from mishkah.plugins import BrokenPlugin
@@ -157,6 +159,11 @@ def _url(settings: Settings, port: int, store: StoreId) -> str:
     return f"{scheme}://{_authority(settings, port)}/?branch={branch}&module={module}"
 
 
+def _of_shop(house: House) -> list[tuple[StoreId, Keeper]]:
+    """Return the stores that are the shop's, not the house's own, each with its keeper."""
+    return [(store, keeper) for store, keeper in house.keepers.items() if store.branch != HOUSE]
+
+
 def _announcement(house: House, settings: Settings, port: int) -> str:
     stores = [
         {
@@ -165,7 +172,7 @@ def _announcement(house: House, settings: Settings, port: int) -> str:
             "status": keeper.status,
             "url": _url(settings, port, store),
         }
-        for store, keeper in house.keepers.items()
+        for store, keeper in _of_shop(house)
     ]
     line = {"event": "ready", "host": settings.host, "port": port, "stores": stores}
     return msgspec.json.encode(line).decode()
@@ -175,8 +182,8 @@ def _banner(house: House, settings: Settings, port: int) -> str:
     scheme = "http" if settings.certificate is None else "https"
     page = f"{scheme}://{_authority(settings, port)}/"
     lines = ["", f"Mishkah serves {house.catalog.data} at {page}", ""]
-    width = max((len(str(store)) for store in house.keepers), default=0)
-    for store, keeper in house.keepers.items():
+    width = max((len(str(store)) for store, _ in _of_shop(house)), default=0)
+    for store, keeper in _of_shop(house):
         note = "" if keeper.status == "serving" else f"   ({keeper.status}, see above)"
         lines.append(f"  {store!s:<{width}}  {_url(settings, port, store)}{note}")
     lines += [

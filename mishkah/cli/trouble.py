@@ -17,6 +17,10 @@ from mishkah.plugins import BrokenPlugin
 from mishkah.watchdog import Watchdog
 
 
+class Declined(Exception):
+    """What was asked for is not done; says why."""
+
+
 @contextlib.contextmanager
 def trouble() -> Iterator[None]:
     """Say what went wrong, and end with exit code 1."""
@@ -27,7 +31,7 @@ def trouble() -> Iterator[None]:
     except BrokenPipeError:
         raise  # whoever reads our stdout has enough
     except (
-        JournalDamaged, JournalFailed, CantServe, BrokenPlugin, OSError, LookupError,
+        JournalDamaged, JournalFailed, CantServe, BrokenPlugin, Declined, OSError, LookupError,
     ) as error:  # fmt: skip
         click.echo(_said(error), err=True)
     else:

@@ -20,7 +20,8 @@ def watch(place: Place, table: str, where: Any) -> None:
     """Print what changes in TABLE, a line for each change, until ^C.
 
     With --where only rows that the filter holds; one that it holds no more has "left". When the
-    connection is lost it is made again, and what was missed is printed.
+    connection is lost it is made again, and what was missed is printed. --token-file is read again
+    each time, so that another token can be put there before this one runs out.
     """
 
     async def work(database: Database) -> None:
@@ -30,7 +31,8 @@ def watch(place: Place, table: str, where: Any) -> None:
             async for change in changes:
                 click.echo(_line(change, place))
 
-    speak(place, work, tables=[table], where=where)
+    token = place.token if place.token_file else place.given_token
+    speak(place, work, tables=[table], where=where, token=token)
 
 
 def _line(change: Change, place: Place) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import trio
 
-from mishkah.client.errors import Refusal, Undone, Unreachable
+from mishkah.client.errors import Denied, Refusal, Undone, Unreachable
 from mishkah.client.feed import Feed
+from mishkah.client.greeting import Token
 from mishkah.client.heard import Result, Row
 from mishkah.client.link import Address, Dial, Link
 from mishkah.client.machine import Machine
@@ -62,6 +63,11 @@ class Database:
     def client(self) -> str:
         """The name under which this client's writes are done once."""
         return self._machine.client
+
+    @property
+    def user(self) -> str | None:
+        """Who the server takes this client for, by its token; None for no person."""
+        return self._machine.user
 
     @property
     def status(self) -> str:
@@ -182,20 +188,33 @@ class Database:
         """Wait until every write has its answer. Raises Refusal where the server won't have us."""
         await self._until(lambda: self.pending == 0)
 
+    # --- who
+
+    async def sign_in(self, token: Token) -> None:
+        """Be who *token* says from now on, without a cut; wait until the server has taken it.
+
+        Raises Refusal where it does not; then this client is done.
+        """
+        self._machine.show(token)
+        self._moved()
+        await self._until(lambda: self._machine.is_known)
+
     # --- inside
 
     async def ready(self, patience: float) -> None:
         """Wait for the first whole picture.
 
-        Raises Refusal, and Unreachable when it has not come in *patience* seconds and one attempt.
+        Raises Refusal, and Unreachable when it has not come in *patience* seconds and one attempt,
+        or two where the first token was of no use.
         """
         deadline = trio.current_time() + patience
         while self.status != "live":
             if self._machine.failure is not None:
                 raise self._machine.failure
-            if self.link.attempts and trio.current_time() >= deadline:
+            tried = self.link.attempts and not isinstance(self.link.lost, Denied)
+            if tried and trio.current_time() >= deadline:
                 raise Unreachable(f"no connection: {self.link.lost}") from self.link.lost
-            with trio.move_on_at(deadline if self.link.attempts else float("inf")):
+            with trio.move_on_at(deadline if tried else float("inf")):
                 await self._waiting.park()
 
     async def linger(self, seconds: float) -> None:

@@ -53,6 +53,10 @@ class Lost(Exception):
     """The connection is of no use any more; the client connects again by itself."""
 
 
+class Denied(Lost):
+    """The server does not let us in by this token; the client tries once more, with another."""
+
+
 class Unreachable(Exception):
     """No connection came about in the time that there was."""
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import msgspec
 
 from mishkah.client.errors import Lost
-from mishkah.core.messages import Ref
+from mishkah.core.messages import WHOLE, Ref
 from mishkah.core.values import number
 
 Row = dict[str, Any]
@@ -17,7 +17,10 @@ class Said(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Welcome(Said, frozen=True, tag="WELCOME"):
+    """*user* is who the token says that we are."""
+
     limits: Mapping[str, Any] = {}
+    user: str | None = None
 
 
 class Subscribed(Said, frozen=True, tag="SUBSCRIBED"):
@@ -26,6 +29,7 @@ class Subscribed(Said, frozen=True, tag="SUBSCRIBED"):
     epoch: str
     seq: int
     resumed: bool
+    view: str = WHOLE
     ref: Ref | None = None
     keys: Mapping[str, str] = {}
     decimals: Mapping[str, Sequence[str]] = {}
@@ -35,6 +39,7 @@ class Snapshot(Said, frozen=True, tag="SNAPSHOT"):
     epoch: str
     seq: int
     data: Mapping[str, Sequence[Row]]
+    view: str = WHOLE
     part: int = 0
     last: bool = True
 
@@ -66,6 +71,7 @@ class Delta(Said, frozen=True, tag="DELTA"):
     seq: int
     prev: int
     data: Body
+    view: str = WHOLE
     tx: Together = Together(0, 1)
     by: By = By()
 
@@ -73,9 +79,11 @@ class Delta(Said, frozen=True, tag="DELTA"):
 class Synced(Said, frozen=True, tag="SYNCED"):
     epoch: str
     seq: int
+    view: str = WHOLE
 
 
 class Resync(Said, frozen=True, tag="RESYNC"):
+    view: str = WHOLE
     reason: str = ""
 
 

@@ -1,10 +1,10 @@
 """One connection after the other, as long as the client lives; the machine says what is said."""
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import trio
 from trio_websocket import (
@@ -15,8 +15,10 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from mishkah.client.errors import Lost, Refusal
+from mishkah.client.errors import Denied, Lost, Refusal
 from mishkah.client.machine import Machine
+from mishkah.core.errors import AuthExpired, AuthRequired, Forbidden
+from mishkah.core.frames import UNAUTHORISED
 
 SUBPROTOCOL = "mishkah.v1"
 DIAL_SECONDS = 10.0
@@ -44,6 +46,8 @@ LOST = (
     Lost,
 )
 """How a connection ends, or does not come about."""
+_SHUT = {401: AuthRequired.code, 403: Forbidden.code}
+"""HTTP status of a handshake by which we are not let in → the code that it comes to."""
 
 
 class Address:
@@ -51,12 +55,14 @@ class Address:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        if "@" in parts.netloc or any(name == "token" for name, _ in parse_qsl(parts.query, True)):
+            raise ValueError("URLs end up in logs: no name, password or token belongs in one")
         if parts.scheme not in ("ws", "wss") or not parts.hostname:
             raise ValueError(f"{url!r} is no URL of a WebSocket, such as ws://127.0.0.1:8080")
         self.secure = parts.scheme == "wss"
         self.host = parts.hostname
         self.port = parts.port or (443 if self.secure else 80)
-        self.netloc = parts.netloc.rpartition("@")[2]
+        self.netloc = parts.netloc
         self.path = parts.path or "/"
 
     async def dial(self) -> trio.abc.Stream:
@@ -106,13 +112,27 @@ class Link:
             except* Refusal:
                 pass  # it is the machine's `failure` now
             except* LOST as group:
-                self.lost = _plainly(_first(group))
+                self.lost = self._judged(_first(group))
             self.attempts += 1
             self._machine.cut()
             self._moved()
             if self._machine.failure is None:
                 with self._until_stopped():
                     await trio.sleep(self._delay())
+
+    def _judged(self, error: BaseException) -> BaseException:
+        """Return *error* in words; where it says that we are not let in, the machine decides."""
+        if isinstance(error, ConnectionRejected):
+            said = (error.body or b"").decode(errors="replace").strip()
+            words = f"the server turned us away: {error.status_code} {said}".strip()
+            if error.status_code not in _SHUT:
+                return Lost(words)
+            return self._machine.deny(Refusal(_SHUT[error.status_code], words))
+        reason = error.reason if isinstance(error, ConnectionClosed) else None
+        if reason is not None and reason.code == UNAUTHORISED:
+            late = reason.reason == AuthExpired.code
+            return self._machine.deny(Refusal.of(AuthExpired() if late else AuthRequired()))
+        return error
 
     def _until_stopped(self) -> trio.CancelScope:
         """Return a scope that ends when `stop` is called."""
@@ -199,16 +219,15 @@ class Link:
             await self._outgoing.park()
 
 
-def _plainly(error: BaseException) -> BaseException:
-    """Return *error* with words in place of numbers, where the server turned us away."""
-    if isinstance(error, ConnectionRejected):
-        said = (error.body or b"").decode(errors="replace").strip()
-        return Lost(f"the server turned us away: {error.status_code} {said}".strip())
-    return error
-
-
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+    """Return what the server has said, if it is that, before how the line broke."""
+    errors = list(_leaves(group))
+    return next((error for error in errors if isinstance(error, Denied)), errors[0])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

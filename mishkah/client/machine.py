@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import msgspec
 
 from mishkah.client.belongs import belongs
-from mishkah.client.errors import Lost, Refusal
+from mishkah.client.errors import Denied, Lost, Refusal
+from mishkah.client.greeting import Greeting, Token
 from mishkah.client.heard import (
     Ack,
     Delta,
@@ -25,10 +26,10 @@ from mishkah.client.outbox import Errand, Outbox, read_back, written
 from mishkah.client.replica import Cursor
 from mishkah.client.screen import Screen
 from mishkah.core.commands import ops_of
-from mishkah.core.errors import TooLarge
+from mishkah.core.errors import AuthExpired, AuthRequired, TooLarge
 from mishkah.core.messages import (
+    WHOLE,
     Based,
-    Hello,
     Message,
     Op,
     Ping,
@@ -41,18 +42,26 @@ from mishkah.core.messages import Write as Command
 
 UNAVAILABLE = frozenset({"STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"})
 """Codes that speak of the moment, not of the command: it is sent again later."""
+UNAUTHORISED = frozenset({AuthRequired.code, AuthExpired.code})
+"""Codes that speak of who asks, not of the command."""
 
 
 class Machine:
     """A replica of one view, with unconfirmed writes on top, and what is said to keep it so.
 
     *asked* names the store and the view; no tables (an empty list) are no view at all. *refs* gives
-    names that no other write of *client* has. `outgoing` is to be sent in order; `settled` is to be
-    taken by whoever called.
+    names that no other write of *client* has. *token* says who we are. `outgoing` is to be
+    sent in order; `settled` is to be taken by whoever called.
     """
 
     def __init__(
-        self, asked: Subscribe, client: str, refs: Iterator[str], *, lang: str = ""
+        self,
+        asked: Subscribe,
+        client: str,
+        refs: Iterator[str],
+        *,
+        lang: str = "",
+        token: Token | None = None,
     ) -> None:
         self.client = client
         read = read_back(written(asked))
@@ -66,12 +75,14 @@ class Machine:
         self.status = "waiting"
         self.failure: Refusal | None = None
         self.retry_ms: int | None = None
-        self._hello = written(Hello(v=1, client=client, lang=lang))
+        self.user: str | None = None
+        self._greeting = Greeting(client, lang, token)
         self._refs = refs
         self._greeted = False
         self._level = False
         self._limit: int | None = None
         self._subscribing: str | None = None
+        self._view = WHOLE
 
     # --- what the user wants
 
@@ -98,21 +109,46 @@ class Machine:
         """Expect no answer to a question any more."""
         self.outbox.settle(errand.ref, None)
 
+    def show(self, token: Token) -> None:
+        """Be who *token* says, on this connection and on those to come. Raises Refusal."""
+        if self.failure is not None:
+            raise self.failure
+        self._greeting.show(token)
+        if self.status != "waiting":
+            self.outgoing.append(self._greeting.hello())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the server has taken the token that was shown last."""
+        return self._greeted and self._greeting.answered
+
     # --- the connection
 
     def connected(self) -> None:
-        """Begin to speak on a new connection."""
-        self.status = "connecting"
+        """Begin to speak on a new connection. Raises what asking for the token does."""
         self.retry_ms = None
-        self.outgoing.append(self._hello)
+        self.outgoing.append(self._greeting.hello())
+        self.status = "connecting"
 
     def cut(self) -> None:
         """Note that the connection is gone. All without an answer will be sent again."""
         self.status = "waiting" if self.failure is None else "refused"
         self._greeted = self._level = False
         self._subscribing = None
+        self._greeting.cut()
         self.outgoing.clear()
         self.replica.drop_halves()
+
+    def deny(self, refusal: Refusal) -> Denied | Refusal:
+        """Note that we are not let in by this token; return how the connection ends by that.
+
+        It is Denied where another may do better, and Refusal, now `failure`, for good.
+        """
+        if self.failure is None:
+            if self._greeting.may_repeat():
+                return Denied(refusal.code)
+            self._end(refusal)
+        return self.failure or refusal
 
     def ping(self) -> None:
         """Ask for a sign of life."""
@@ -127,11 +163,11 @@ class Machine:
         said = hear(message)
         match said:
             case Welcome():
-                self._begin(said)
+                self._welcomed(said)
             case Subscribed():
                 self._subscribed(said)
             case Snapshot() | Delta() | Synced() | Resync():
-                if self._subscribing is None:
+                if self._subscribing is None and said.view == self._view:
                     self._show(said)
             case Ack() | Result():
                 self._answered(said)
@@ -157,6 +193,12 @@ class Machine:
         else:
             self.outgoing.append(errand.frame)
 
+    def _welcomed(self, welcome: Welcome) -> None:
+        self._greeting.welcomed()
+        self.user = welcome.user
+        if not self._greeted:
+            self._begin(welcome)
+
     def _begin(self, welcome: Welcome) -> None:
         """Send what has no answer, then subscribe.
 
@@ -172,9 +214,12 @@ class Machine:
         else:
             self._subscribe()
 
-    def _subscribe(self) -> None:
+    def _fall_behind(self) -> None:
         self._level, self.status = False, "catching up"
         self.replica.drop_halves()
+
+    def _subscribe(self) -> None:
+        self._fall_behind()
         self._subscribing = next(self._refs)
         asked = msgspec.structs.replace(self._asked, ref=self._subscribing)
         if (cursor := self.replica.cursor) is not None:
@@ -182,8 +227,14 @@ class Machine:
         self.outgoing.append(written(asked))
 
     def _subscribed(self, told: Subscribed) -> None:
+        """Take the view that *told* names: the one that was asked for, or what is left of it.
+
+        Without a ref, the server shows something else from now on, by other rights.
+        """
         if told.ref == self._subscribing:
             self._subscribing = None
+            self._view = told.view
+            self._fall_behind()
             self.replica.describe(told)
 
     def _show(self, said: Heard) -> None:
@@ -195,8 +246,7 @@ class Machine:
             case Delta():
                 self._delta(said)
             case Resync():
-                self._level, self.status = False, "catching up"
-                self.replica.drop_halves()
+                self._fall_behind()
             case Synced():
                 self._level, self.status = True, "live"
                 self.screen.complete(Cursor(said.epoch, said.seq))
@@ -245,10 +295,16 @@ class Machine:
             more=error.more,
             current=error.current,
         )
+        if error.code in UNAUTHORISED:
+            raise self.deny(refusal)
         if not self._greeted or (error.ref is not None and error.ref == self._subscribing):
-            self.failure = refusal
+            self._end(refusal)
             raise refusal
         self._refuse(error.ref, refusal)
+
+    def _end(self, refusal: Refusal) -> None:
+        self.failure = refusal
+        self.status = "refused"
 
     def _refuse(self, ref: Ref | None, refusal: Refusal) -> None:
         """Settle the errand *ref* with a no, and show its rows without it."""

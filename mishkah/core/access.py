@@ -188,7 +188,7 @@ def joined(one: Mapping[str, Role], other: Mapping[str, Role]) -> Mapping[str, R
         for name, role in other.items()
         if name in one
     }
-    return {**one, **other, **both}
+    return {**other, **one, **both}
 
 
 def check_access(config: Access) -> Iterator[tuple[str, str]]:

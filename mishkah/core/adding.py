@@ -34,7 +34,7 @@ def added(
     """
     sums: dict[str, Any] = {}
     for name, number in add.items():
-        field = table.fields.get(name) if known(name) else None
+        field = table.fields.get(name) if name in known else None
         text = None
         if field is None:
             text = Text(

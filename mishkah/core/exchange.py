@@ -19,11 +19,17 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def rows_of(state: State, tables: tuple[str, ...]) -> Iterator[tuple[Table, dict[str, Any], bytes]]:
-    """Yield (table, row, its JSON) of *tables*, or of all where none is named."""
+    """Yield (table, row, its JSON) of *tables*, or of all where none is named.
+
+    What is secret is left out.
+    """
     for name, rows in state.tables.items():
         if not tables or name in tables:
+            table = rows.table.public
             for record in rows.records.values():
-                yield rows.table, rows.table.decode(record.json), record.json
+                row = rows.table.decode(record.json)
+                line = table.trim(record.json, row)
+                yield table, {field: row[field] for field in table.fields}, line
 
 
 def as_seeds(state: State, tables: tuple[str, ...], meta: Row) -> Iterator[bytes]:
@@ -32,8 +38,10 @@ def as_seeds(state: State, tables: tuple[str, ...], meta: Row) -> Iterator[bytes
     wanted = [name for name in state.tables if not tables or name in tables]
     for i, name in enumerate(wanted):
         yield b"%b\n%b: [" % (b"," if i else b"", _encode(name))
-        for j, record in enumerate(state.tables[name].records.values()):
-            yield (b",\n" if j else b"\n") + record.json
+        rows = state.tables[name]
+        table = rows.table.public
+        for j, record in enumerate(rows.records.values()):
+            yield (b",\n" if j else b"\n") + table.trim(record.json)
         yield b"\n]"
     yield b"\n}}\n"
 
@@ -56,7 +64,7 @@ def as_ndjson(state: State, tables: tuple[str, ...]) -> Iterator[bytes]:
 
 def as_csv(state: State, table: str) -> Iterator[bytes]:
     """Yield one table as CSV in UTF-8: an empty field is an empty cell, an empty text is ``""``."""
-    definition = state.schema.tables[table]
+    definition = state.schema.tables[table].public
     yield csvlines.written(list(definition.fields))
     for _, row, _ in rows_of(state, (table,)):
         cells = [_cell(definition.fields[name], value) for name, value in row.items()]

@@ -6,6 +6,7 @@ out by trying to insert it; docs/security.md says so.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from hashlib import blake2b
 
 import msgspec
@@ -36,7 +37,7 @@ class Permit(msgspec.Struct, frozen=True):
         return self.where is None or all(self.where.holds(row) for row in rows if row is not None)
 
 
-class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
+class TableGrant(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What may be done with one table.
 
     *shown* is the table with the fields that may be read (None: nothing of it), *held* tells the
@@ -47,6 +48,14 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
     shown: Table | None = None
     held: Where | None = None
     permits: Mapping[str, Permit] = {}
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """The fields that may be read, or given in some write: of the others nothing is told."""
+        given = [p.fields for deed, p in self.permits.items() if deed in (INSERT, UPDATE)]
+        known = frozenset() if self.shown is None else frozenset(self.shown.fields)
+        every = frozenset(self.table.fields)
+        return known.union(*(every if some is None else every & some for some in given))
 
     @property
     def is_known(self) -> bool:
@@ -70,14 +79,6 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return self.shown.trim(json, row)
 
-    def sees(self, field: str) -> bool:
-        """Tell whether *field* may be read, or given in some write: whether it is known at all."""
-        return self.reads_field(field) or any(
-            permit.fields is None or field in permit.fields
-            for deed, permit in self.permits.items()
-            if deed in (INSERT, UPDATE)
-        )
-
     def reads_field(self, field: str) -> bool:
         return self.shown is not None and field in self.shown.fields
 
@@ -90,10 +91,12 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
 
     def check_given(self, permit: Permit, given: Iterable[str], at: Place) -> None:
         """Refuse to set fields that are known here and not permitted."""
+        if permit.fields is None:
+            return
         locked = [
             Detail(pointer(*at, name), "access", LOCKED)
             for name in given
-            if permit.fields is not None and name not in permit.fields and self.sees(name)
+            if name not in permit.fields and name in self.known
         ]
         if locked:
             raise Forbidden(None, tuple(locked))
@@ -101,12 +104,12 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True):
     def check_added(self, added: Iterable[str], at: Place) -> None:
         """Refuse adding to what can't be read: its bounds would tell what it was."""
         for name in added:
-            if name in self.table.fields and self.sees(name) and not self.reads_field(name):
+            if name in self.known and not self.reads_field(name):
                 raise Forbidden(None, (Detail(pointer(*at, "add", name), "access", LOCKED),))
 
     def check_rows(self, permit: Permit, at: Place, *rows: Row | None) -> None:
         """Refuse a write to a row that *permit* does not hold, before or after."""
-        if not permit.holds(*rows):
+        if permit.where is not None and not permit.holds(*rows):
             raise Forbidden(None, (Detail(pointer(*at) or "/", "access", NOT_THIS_ROW),))
 
 
@@ -129,7 +132,7 @@ class Grant:
     def known(self) -> Schema:
         """The schema with all that may be read or given: what may be told of it."""
         tables = {
-            name: self._told(one.table.narrowed(filter(one.sees, one.table.fields)))
+            name: self._told(one.table.narrowed(one.known))
             for name, one in self.tables.items()
             if one.is_known
         }
@@ -175,7 +178,7 @@ class Grant:
     def names(self, table: str, fields: Collection[str]) -> bool:
         """Tell whether a sentence may name these *fields* of *table*."""
         one = self.tables[table]
-        return one.is_known and all(one.sees(field) for field in fields)
+        return one.is_known and one.known.issuperset(fields)
 
 
 def everything(schema: Schema) -> Grant:
@@ -197,6 +200,8 @@ def lens_of(tables: Iterable[TableGrant]) -> str:
     """Return the name of what *tables* leave out; "" where they show all that is public.
 
     A replica that was seen through one lens is of no use through another: so it joins the epoch.
+    Who has the same lens shares frames and snapshots, so it is long enough that among all people of
+    all shops no two have the same by chance.
     """
     kept = {
         one.table.name: [
@@ -206,7 +211,7 @@ def lens_of(tables: Iterable[TableGrant]) -> str:
         for one in tables
         if one.restricted
     }
-    return blake2b(_encode(kept), digest_size=4).hexdigest() if kept else ""
+    return blake2b(_encode(kept), digest_size=8).hexdigest() if kept else ""
 
 
 NOT_ALLOWED = Text("You may not do this", "ليس لديك إذن بهذا")

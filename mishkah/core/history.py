@@ -7,6 +7,7 @@ import msgspec
 
 from mishkah.core.commit import Change, Commit
 from mishkah.core.schema import Table
+from mishkah.core.where import Where
 
 SECRET = "(secret)"
 """What stands for the value of a secret field."""
@@ -27,6 +28,26 @@ class Done(msgspec.Struct, frozen=True):
     by: Mapping[str, str | int]
     operation: str
     fields: Mapping[str, Replaced]
+
+
+def seen(commit: Commit, held: Where | None) -> Commit:
+    """Return *commit* as it looks to who may see the rows that *held* holds.
+
+    A row that comes into sight looks inserted, one that goes out of it deleted: what it was while
+    it was not to be seen is not told.
+    """
+    if held is None:
+        return commit
+    shown = (_seen(change, held) for change in commit.changes)
+    return msgspec.structs.replace(commit, changes=tuple(one for one in shown if one is not None))
+
+
+def _seen(change: Change, held: Where) -> Change | None:
+    before, after = change.before(), change.new
+    was = before is not None and held.holds(before)
+    if after is not None and held.holds(after):
+        return change if was else msgspec.structs.replace(change, old=None)
+    return msgspec.structs.replace(change, new=None, old=before, json=b"") if was else None
 
 
 def done(commit: Commit, table: Table) -> Iterator[Done]:

@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -92,12 +92,18 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
         return None if None in values else values
 
 
-Known = Callable[[str], bool]
-"""Tells whether there is a field of this name, as far as who writes is concerned."""
+Known = Container[str]
+"""The names of fields that who writes may know of."""
 
 
-def _all(name: str) -> bool:
-    return True
+class _All:
+    """All names."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+ALL: Known = _All()
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,7 +176,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         by: Occasion,
         wrong: list[Detail],
         *at: str | int,
-        known: Known = _all,
+        known: Known = ALL,
         ours: Collection[str] = (),
     ) -> dict[str, Any]:
         """Return the whole row that an insert of *data* makes; put what is amiss into *wrong*.
@@ -201,7 +207,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         wrong: list[Detail],
         *at: str | int,
         unseen: Collection[str] = (),
-        known: Known = _all,
+        known: Known = ALL,
     ) -> dict[str, Any]:
         """Return the fields of *row* that *changes* gives another value, as they are kept.
 
@@ -244,7 +250,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 try:
                     field.limits.check(moment)
                 except Wrong as no:
-                    wrong.append(_veiled(_detail(field.name, no, *at), known(field.name), *at))
+                    wrong.append(_veiled(_detail(field.name, no, *at), field.name in known, *at))
         return moments
 
     def _keep_read_only(self, given: Row, wrong: list[Detail], *at: str | int) -> None:
@@ -263,14 +269,14 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     ) -> dict[str, Any]:
         read: dict[str, Any] = {}
         for name, value in data.items():
-            field = self.fields.get(name) if name in ours or known(name) else None
+            field = self.fields.get(name) if name in ours or name in known else None
             if field is None:
                 wrong.append(Detail(pointer(*at, name), "unknown", unknown_field(self.name)))
                 continue
             try:
                 read[name] = None if value is None else field.read(value)
             except Wrong as no:
-                wrong.append(_veiled(_detail(name, no, *at), known(name), *at))
+                wrong.append(_veiled(_detail(name, no, *at), name in known, *at))
         return read
 
     def _require(
@@ -289,7 +295,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
                 if not any(p == path or p.startswith(path + "/") for p in broken):
                     text = Text(f"{name} is required", f"الحقل {name} مطلوب")
                     detail = Detail(path, "required", text)
-                    wrong.append(_veiled(detail, known(name), *at))
+                    wrong.append(_veiled(detail, name in known, *at))
 
 
 def _detail(field: str, no: Wrong, *at: str | int) -> Detail:
@@ -319,6 +325,11 @@ class Schema(msgspec.Struct, frozen=True, kw_only=True):
     """Of the older list format: for each table, the column's name → the field's."""
     notes: tuple[SchemaProblem, ...] = ()
     """What the definition asks for and is not enforced."""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field of any table is secret."""
+        return any(f.secret for table in self.tables.values() for f in table.fields.values())
 
 
 def with_unique(schema: Schema, needed: Mapping[str, set[str]]) -> Schema:

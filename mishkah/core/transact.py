@@ -1,6 +1,6 @@
 """Work out what a command would do, without doing it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NoReturn
 
@@ -142,7 +142,7 @@ class _Work:
         leave = self._grant.table(asked.table)
         leave.permit(INSERT, ())
         for sequence in self._rules.sequences.get(asked.table, ()):
-            if sequence.field == asked.field and leave.sees(asked.field):
+            if sequence.field == asked.field and asked.field in leave.known:
                 return tuple(
                     next_number(self.draft, sequence, self._local) for _ in range(asked.count)
                 )
@@ -162,11 +162,14 @@ class _Work:
         leave.check_given(permit, op.data, at)
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
-        data = number_row(self.draft, sequences, op.data, self._local) if sequences else op.data
-        ours = data.keys() - op.data.keys()
-        row = table.complete(data, self._by, wrong, *at, known=leave.sees, ours=ours)
+        data: Row = op.data
+        ours: Collection[str] = ()
         if sequences:
-            given = {name: value for name, value in op.data.items() if leave.sees(name)}
+            data = number_row(self.draft, sequences, op.data, self._local)
+            ours = data.keys() - op.data.keys()
+        row = table.complete(data, self._by, wrong, *at, known=leave.known, ours=ours)
+        if sequences:
+            given = {name: value for name, value in op.data.items() if name in leave.known}
             check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
         identifier = row[table.primary_key]
@@ -190,11 +193,12 @@ class _Work:
             if not self._named:
                 raise BadMessage(UNNAMED)
             leave.check_added(op.add, at)
-            given = {**added(table, row, op.add, given, wrong, at, leave.sees), **given}
+            given = {**added(table, row, op.add, given, wrong, at, leave.known), **given}
         if self._seen is not None and op.changes is not UNSET:
-            self._seen.check(shown, op.id, seq, row, op.changes, at)
+            known = [name for name in op.changes if name in leave.known]
+            self._seen.check(shown, op.id, seq, row, known, at)
         unseen = [name for name in given if not leave.reads_field(name)]
-        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.sees)
+        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.known)
         leave.check_given(permit, [name for name in given if name in changes], at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
@@ -320,7 +324,7 @@ class _Work:
                     validator(new, copied(old) if old is not None else None, view)
                 except Invalid as no:
                     refusals.append(InvalidRow(None, (self._said(no, name, old, at),)))
-        return refusals or self._obey_laws()
+        return refusals or (self._obey_laws() if self._rules.laws else [])
 
     def _obey_laws(self) -> list[Refused]:
         """Hold the whole store, as the command would leave it, against the tables' laws."""

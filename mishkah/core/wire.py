@@ -92,7 +92,8 @@ def _change(commit: Commit, shown: Shown) -> bytes:
 
 
 def _by(commit: Commit) -> bytes:
-    return b',"by":%b' % quote(commit.by) if commit.by else b""
+    by = commit.by
+    return b',"by":%b' % quote(by) if by else b""
 
 
 def ack(

@@ -5,11 +5,12 @@ A token is never read from a URL: URLs end up in logs, histories and Referer hea
 
 import re
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 
 COOKIE = "mishkah_session"
 _BEARER = re.compile(r"Bearer +([!-~]{1,512})", re.ASCII | re.IGNORECASE)
 _TOKEN = re.compile(r"[!-~]{1,512}", re.ASCII)
+FOR_GOOD = 400 * 86_400
+"""Seconds that browsers keep a cookie at most."""
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,6 +27,33 @@ def token_of(method: str, headers: Mapping[str, str], origins: frozenset[str]) -
     token = _cookie(headers.get("cookie", ""))
     asks = method in _SAFE and "upgrade" not in headers
     return token if token and (asks or is_own(headers, origins)) else None
+
+
+def is_by_cookie(headers: Mapping[str, str]) -> bool:
+    """Tell whether the token of a request, if it has one, is that of its cookie."""
+    return "authorization" not in headers
+
+
+def set_cookie(token: str, seconds: int, *, secure: bool) -> str:
+    """Return the Set-Cookie by which our own pages show *token*, for so many seconds (RFC 6265).
+
+    No script can read it, and no page of another site can have it sent. With *secure* it is sent
+    by https alone. An empty token for 0 seconds takes it away.
+    """
+    end = "; Secure" if secure else ""
+    return f"{COOKIE}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{end}"
+
+
+def challenge(headers: Mapping[str, str]) -> str:
+    """Return the WWW-Authenticate of a 401 (RFC 6750, 3): a token that was shown was no good."""
+    shown = "authorization" in headers or _cookie(headers.get("cookie", "")) is not None
+    return 'Bearer realm="mishkah"' + (', error="invalid_token"' if shown else "")
+
+
+def is_foreign(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
+    """Tell whether a page sent a request that is not this server's, nor one of *origins*."""
+    from_page = "origin" in headers or "sec-fetch-site" in headers
+    return from_page and not is_own(headers, origins)
 
 
 def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
@@ -45,8 +73,11 @@ def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
 
 
 def _cookie(header: str) -> str | None:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None and _TOKEN.fullmatch(found.value) else None
+    """Return the token in a Cookie header (RFC 6265, 4.2.1), whatever else other pages keep there.
+
+    Of two that differ a site of a neighbouring name has set one: nobody knows which.
+    """
+    pairs = [pair.partition("=") for pair in header.split(";")]
+    values = {value.strip() for name, _, value in pairs if name.strip() == COOKIE}
+    token = values.pop() if len(values) == 1 else ""
+    return token if _TOKEN.fullmatch(token) else None

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
@@ -94,7 +95,11 @@ class Door:
             guests.check(who.host, head.headers.get("origin"))
             return who
 
+        def believed(head: Head) -> Head:
+            return head if guests.trusts(address) else head.unforwarded()
+
         async def answer(head: Head, connection: Connection) -> None:
+            head = believed(head)
             await respond(self._app, head, connection, caller(head))
 
         connection = Connection(stream, self._limits, self._limited, answer)
@@ -104,6 +109,7 @@ class Door:
                 if handover is None or self._closed:
                     await connection.part()
                     return
+                handover = msgspec.structs.replace(handover, head=believed(handover.head))
                 who = caller(handover.head)
                 behind = None if who.address == address else self._limited_as(who.address)
                 with self._crowd.counted(behind):
@@ -144,7 +150,7 @@ class Door:
     ) -> None:
         """Let a WebSocket in and serve it. Raises `Turned`."""
         head, limits = handover.head, self._limits
-        upgrade = read_upgrade(head, self._guests.origins)
+        upgrade = read_upgrade(head, self._guests.origins, caller.address)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
         guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)

@@ -20,12 +20,13 @@ class Upgrade(msgspec.Struct, frozen=True):
     """An opening handshake that is let in; `query` is the target's, decoded, in order.
 
     *v1* is true where the client offers the subprotocol `mishkah.v1`. *token* is what it shows of
-    itself, if anything.
+    itself, if anything, and *address* where it comes from.
     """
 
     query: tuple[tuple[str, str], ...]
     v1: bool = False
     token: str | None = None
+    address: str | None = None
 
     def parameter(self, name: str) -> str | None:
         """Return the one value of *name*, None without it, and "" where it is given twice."""
@@ -33,8 +34,10 @@ class Upgrade(msgspec.Struct, frozen=True):
         return "" if len(values) > 1 else next(iter(values), None)
 
 
-def read_upgrade(head: Head, origins: frozenset[str] = frozenset()) -> Upgrade:
-    """Return the handshake that *head* is, or raise `Turned`.
+def read_upgrade(
+    head: Head, origins: frozenset[str] = frozenset(), address: str | None = None
+) -> Upgrade:
+    """Return the handshake that *head* is, from *address*, or raise `Turned`.
 
     Cookies count on pages of this server and of *origins*.
     """
@@ -44,7 +47,7 @@ def read_upgrade(head: Head, origins: frozenset[str] = frozenset()) -> Upgrade:
     offered = head.headers.get("sec-websocket-protocol", "").split(",")
     v1 = SUBPROTOCOL in (name.strip() for name in offered)
     token = token_of(head.method, head.headers, origins)
-    return Upgrade(tuple(_query(head.target)), v1, token)
+    return Upgrade(tuple(_query(head.target)), v1, token, address)
 
 
 def _check_upgrade(head: Head) -> None:

@@ -70,11 +70,15 @@ class Flood:
         if self._written < ROWS_IN_WINDOW:
             self._written += 1
             return [*due, new]
+        self.count(new)
+        return due
+
+    def count(self, new: Entry) -> None:
+        """Only count *new*."""
         key = (new.event, new.address)
         if key not in self._counted and len(self._counted) >= ADDRESSES:
             key = (new.event, None)
         self._counted[key] = self._counted.get(key, 0) + 1
-        return due
 
     def due(self, now: float) -> list[Entry]:
         """Return what was only counted in a window that is over, a row for each kind."""

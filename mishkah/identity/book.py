@@ -7,6 +7,7 @@ from datetime import datetime
 import trio
 
 from mishkah.asking import Ack, Error, outcome
+from mishkah.core.commit import Change, Commit
 from mishkah.core.draft import View
 from mishkah.core.errors import (
     BrokenReference,
@@ -21,11 +22,12 @@ from mishkah.core.errors import (
     StoreFailed,
     Text,
 )
-from mishkah.core.messages import Delete, Op, Transaction, Update
+from mishkah.core.messages import Op, Transaction
 from mishkah.gate import Changes
 from mishkah.identity.audit import Entry, Flood, audit_ops
 from mishkah.keeper import Keeper
 from mishkah.talk import Inbox
+from mishkah.who import NOBODY, Who
 
 WAITING = 64
 """Changes that may wait for their turn; the others are refused."""
@@ -45,6 +47,7 @@ class Book:
     def __init__(self, keeper: Keeper, inbox: Inbox) -> None:
         self.changes = Changes()
         self._keeper = keeper
+        keeper.heard = self._heard
         self._inbox = inbox
         self._turn = trio.Lock()
         self._flood = Flood()
@@ -71,7 +74,8 @@ class Book:
         StorageFull), Busy, and StoreFailed where the outcome is not known.
         """
         entries = [] if new is None else self._flood.take(new, trio.current_time())
-        await self._commit(ops, entries, now)
+        by = NOBODY if new is None else Who(user=new.user, device=new.device, session=new.session)
+        await self._commit(ops, entries, now, by)
 
     async def note(self, new: Entry, now: datetime) -> None:
         """Write *new* down, or count it where there are too many.
@@ -83,31 +87,39 @@ class Book:
             async with self.turn():
                 await self._commit([], entries, now)
 
+    def count(self, new: Entry) -> None:
+        """Count *new*, to be written down with others of its kind."""
+        self._flood.count(new)
+
     async def note_counted(self, now: datetime) -> None:
         """Write down what was only counted in a window that is over. Raises as `note`."""
         if entries := self._flood.due(trio.current_time()):
             async with self.turn():
                 await self._commit([], entries, now)
 
-    async def _commit(self, ops: Sequence[Op], entries: list[Entry], now: datetime) -> None:
+    async def _commit(
+        self, ops: Sequence[Op], entries: list[Entry], now: datetime, by: Who = NOBODY
+    ) -> None:
         every = [*ops, *audit_ops(self.view, entries, now)]
         # Whoever asked may be gone meanwhile; the next turn must see what this one did.
         with trio.move_on_after(PATIENCE, shield=True) as waiting:
-            said = await outcome(self._inbox, Transaction(ref="identity", ops=every))
+            said = await outcome(self._inbox, Transaction(ref="identity", ops=every), who=by)
         if waiting.cancelled_caught:
             raise StoreFailed(_UNKNOWN_OUTCOME)
         if isinstance(said, Error):
             raise _refusal(said)
         assert isinstance(said, Ack)
-        if any(map(_matters, ops)):
+
+    def _heard(self, commit: Commit | None) -> None:
+        """Note what is committed, whether or not who asked for it still waits."""
+        if commit is None or any(map(_matters, commit.changes)):
             self.changes.note()
 
 
-def _matters(op: Op) -> bool:
-    if isinstance(op, Delete):
-        return op.table == "token"
-    changes = op.changes if isinstance(op, Update) else {}
-    return isinstance(changes, dict) and not _MATTERS.isdisjoint(changes)
+def _matters(change: Change) -> bool:
+    if change.new is None:
+        return change.table == "token"
+    return change.old is not None and not _MATTERS.isdisjoint(change.old)
 
 
 _REFUSALS: dict[str, type[Refused]] = {

@@ -16,7 +16,7 @@ from mishkah.identity.audit import entry
 from mishkah.identity.book import Book
 from mishkah.identity.knowing import scopes_at
 from mishkah.identity.pins import failures_after, locked_for, without
-from mishkah.identity.register import may_manage
+from mishkah.identity.register import may_manage, may_still
 from mishkah.identity.scopes import Scopes, kept_scopes
 from mishkah.identity.tables import is_simple
 from mishkah.identity.tokens import as_typed, is_secret, new_code, new_token
@@ -55,13 +55,15 @@ class Devices:
             "expires": stamp(now + CODE),
         }
         async with self._book.turn() as view:
+            may_still(view, by, now)
             ops = [_made(view, device, label, scopes), *_old_codes(view, device, now)]
             ops.append(Insert(table="code", data=data))
             await self._book.write(ops, now, entry("code", by, detail=device))
         return f"{code.text[:4]}-{code.text[4:]}"
 
     async def enrol(self, code: str, address: str | None, now: datetime) -> str:
-        """Return a token for the device that *code* was made for; its older tokens are no more.
+        """Return a token for the device that *code* was made for; its older tokens are no more, and
+        nobody acts on it.
 
         Raises AuthRequired for what is no code, or one that was used or is too old, with one
         sentence; RateLimited, Busy, StorageFull, StoreFailed.
@@ -73,7 +75,11 @@ class Devices:
             found = _code(view, typed, now)
             if found is not None:
                 device = found["device"]
-                ops: list[Op] = [Delete(table="code", id=found["id"])]
+                nobody = {"acting": None, "acting_until": None}
+                ops: list[Op] = [
+                    Delete(table="code", id=found["id"]),
+                    Update(table="device", id=device, changes=nobody),
+                ]
                 ops += [
                     Delete(table="token", id=t["id"]) for t in view.find("token", device=device)
                 ]
@@ -97,6 +103,7 @@ class Devices:
         """
         device = _device_of(who)
         name = user.strip().lower()
+        self._attempts.hasher.check_room()  # who is told to come back has tried nothing
         # Counted before it is tried, so that many at once are no more than one after another.
         async with self._book.turn() as view:
             row = _row(view, device)

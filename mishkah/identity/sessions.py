@@ -78,19 +78,21 @@ class Sessions:
             return None
         return await self._attempts.hasher.hash(plain(password))
 
-    async def renew(self, who: Who, now: datetime) -> None:
-        """Let the session of *who* last on, since it is used; most of the time this does nothing.
+    async def renew(self, who: Who, now: datetime) -> bool:
+        """Let the session of *who* last on, since it is used; tell whether it now does.
 
-        What is no session stays as it is. Raises Busy, StorageFull, StoreFailed.
+        Most of the time this does nothing, and what is no session stays as it is. Raises Busy,
+        StorageFull, StoreFailed.
         """
         if not in_session(who) or not _is_due(self._book.view, who, now):
-            return
+            return False
         async with self._book.turn() as view:
             if (until := _is_due(view, who, now)) is not None:
                 changes = {"expires": until}
                 await self._book.write(
                     [Update(table="token", id=who.session or "", changes=changes)], now
                 )
+        return until is not None
 
     async def logout(self, who: Who, address: str | None, now: datetime) -> None:
         """End the session of *who*; its token is as one that never was.

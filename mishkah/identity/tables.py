@@ -93,7 +93,7 @@ def narrows_a_program(new: Row, old: Row | None, view: View) -> None:
 
 def manages(who: Who) -> bool:
     """Tell whether *who* may say who comes in: an owner everywhere, and not by a device's PIN."""
-    return who.device is None and who.role_in(IDENTITY) == OWNER
+    return who.in_person and who.role_in(IDENTITY) == OWNER
 
 
 def has_an_owner(view: View) -> None:

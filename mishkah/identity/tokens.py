@@ -25,9 +25,9 @@ def new_id() -> str:
     return "".join(secrets.choice(_ID_ALPHABET) for _ in range(12))
 
 
-def new_token() -> Secret:
-    """Return a new token: ``mk_<id>_<secret>``, 256 bits of chance."""
-    identifier, secret = new_id(), secrets.token_urlsafe(32)
+def new_token(identifier: str | None = None) -> Secret:
+    """Return a new token, with an id of its own: ``mk_<id>_<secret>``, 256 bits of chance."""
+    identifier, secret = identifier or new_id(), secrets.token_urlsafe(32)
     return Secret(identifier, f"{_MARK}_{identifier}_{secret}", digest(secret))
 
 

@@ -22,13 +22,16 @@ _UNSEEN = re.compile(f"{CONTROL.pattern}|[\u200e\u200f\u2028-\u202e\u2066-\u2069
 
 
 def plain(password: str) -> str:
-    """Return *password* in one form, whatever keyboard composed it (NFKC)."""
-    return unicodedata.normalize("NFKC", password)
+    """Return *password* in one form, whatever keyboard composed it (NFKC).
+
+    What is longer than any password may be is cut, so that it costs no more than one.
+    """
+    return unicodedata.normalize("NFKC", password[: 4 * MAX_PASSWORD])
 
 
 def digits(pin: str) -> str:
     """Return *pin* in ASCII digits: an Arabic keyboard has its own."""
-    return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in pin)
+    return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in pin[:MAX_NOTE])
 
 
 def check_password(password: str, user: str) -> str:

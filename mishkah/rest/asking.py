@@ -29,8 +29,7 @@ from mishkah.turns import Turns
 class Place(NamedTuple):
     """The store that a request is about, open: its way in, its keeper, and its reader.
 
-    *rights* are those of who sends the request, *grant* is what they come to there; *standing*
-    tells it later, when it may be something else.
+    *rights* are those of who sends the request.
     """
 
     store: StoreId
@@ -38,8 +37,16 @@ class Place(NamedTuple):
     keeper: Keeper
     reader: Reader
     rights: Rights
-    grant: Grant
-    standing: Standing
+
+    @property
+    def standing(self) -> Standing:
+        """What may be done there, whenever it is asked."""
+        return self.rights.standing(self.store)
+
+    @property
+    def grant(self) -> Grant:
+        """What may be done there by now. Raises as `Standing`."""
+        return self.standing()
 
     def table(self, name: str) -> Table:
         """Return a table as it may be read. Raises UnknownTable."""
@@ -74,8 +81,7 @@ class Desk:
         await keeper.settled.wait()
         if keeper.reader is None:
             raise StoreFailed
-        standing = rights.standing(store)
-        return Place(store, inbox, keeper, keeper.reader, rights, standing(), standing)
+        return Place(store, inbox, keeper, keeper.reader, rights)
 
 
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]

@@ -62,11 +62,14 @@ async def _page(place: Place, given: Parameters) -> Response:
         raise unfit("since", "epoch", _OTHER_HISTORY)
     commits = await place.reader.commits(since, min(since + limit, head))
     upto = commits[-1].seq if commits else head
+    shown = [_shown(_as_now(place, commit), view) for commit in commits]
+    if view.lens:  # who did what is not to be seen, and when, is not told either
+        shown = [one for one in shown if one["changes"]]
     return as_json(
         {
             "epoch": epoch,
             "seq": head,
-            "commits": [_shown(_as_now(place, commit), view) for commit in commits],
+            "commits": shown,
             "next": upto if upto < head else None,
         }
     )

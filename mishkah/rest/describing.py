@@ -1,11 +1,13 @@
 """Where the API tells of itself: OpenAPI as JSON, and a page for people that needs no network."""
 
+from urllib.parse import urlencode
+
 import msgspec
 from msgspec.structs import replace
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from mishkah.core.errors import UnknownModule
+from mishkah.core.errors import AuthExpired, AuthRequired, UnknownModule
 from mishkah.core.seeding import Recipe
 from mishkah.jsonfile import BadFile
 from mishkah.rest.asking import Desk
@@ -27,13 +29,21 @@ async def openapi(desk: Desk, request: Request, given: Parameters) -> Response:
 
 
 async def page(desk: Desk, request: Request, given: Parameters) -> Response:
-    """Write the page of one module, or the list of all where none is named."""
+    """Write the page of one module, or the list of all where none is named.
+
+    Who has to sign in first is sent there, and back.
+    """
+    try:
+        rights = rights_of(desk.house, request)
+    except (AuthRequired, AuthExpired):
+        path, query = request.url.path, request.url.query
+        back = urlencode({"next": f"{path}?{query}" if query else path})
+        return RedirectResponse(f"/sign-in?{back}", 303)
     arabic = language_of(request) == "ar"
     if "branch" in given or "module" in given:
         recipe = _recipe(desk, request, given)
         text = write_page(recipe, arabic=arabic)
     else:
-        rights = rights_of(desk.house, request)
         stores = filter(rights.may_enter, desk.house.catalog.listed)
         text = write_index(stores, arabic=arabic)
     return Response(text, media_type="text/html")

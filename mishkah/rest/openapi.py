@@ -24,6 +24,7 @@ from mishkah.rest.blocks import (
     write,
 )
 from mishkah.rest.changes import DEFAULT_COMMITS, MAX_COMMITS
+from mishkah.rest.history import DEFAULT_ENTRIES, MAX_ENTRIES
 from mishkah.rest.problems import STATUS
 from mishkah.rest.requests import MAX_KEY_NAME
 from mishkah.rest.shapes import (
@@ -35,6 +36,15 @@ from mishkah.rest.shapes import (
     insert_shape,
     row_shape,
 )
+
+_TOKEN = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Where there is access control; see POST /auth/login, or the command "
+        "mishkah-trio token create.",
+    }
+}
 
 
 def describe_api(recipe: Recipe) -> Shape:
@@ -77,10 +87,12 @@ class _Description:
             },
             "servers": [{"url": "/api/v1"}],
             "paths": paths,
+            "security": [{}, {"token": []}],
             "components": {
                 "schemas": shapes,
                 "responses": {"Problem": _PROBLEM_RESPONSE},
                 "parameters": _PARAMETERS,
+                "securitySchemes": _TOKEN,
             },
         }
 
@@ -99,6 +111,7 @@ class _Description:
                 )
             },
             f"{self._at}/changes": {"get": _changes()},
+            f"{self._at}/history": {"get": _history(tables)},
             f"{self._at}/aggregate": {"get": _aggregate(tables)},
             f"{self._at}/sequences": {
                 "get": get("sequences", "Rules and next numbers", {"type": "object"})
@@ -182,6 +195,28 @@ def _changes() -> Shape:
     )
     said["responses"]["200"]["content"]["text/event-stream"] = {"schema": TEXT}
     return said
+
+
+def _history(tables: Sequence[str]) -> Shape:
+    limit = {"type": "integer", "minimum": 1, "maximum": MAX_ENTRIES, "default": DEFAULT_ENTRIES}
+    page = members(
+        changes={"type": "array", "items": {"type": "object"}}, next={"type": ["integer", "null"]}
+    )
+    return get(
+        "history",
+        "What was done to one row, the newest first",
+        page,
+        [
+            {**query("table", {"enum": list(tables)}, "The row's table."), "required": True},
+            {**query("id", TEXT, "The row's primary key."), "required": True},
+            query(
+                "before",
+                {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER},
+                "Before this commit.",
+            ),
+            query("limit", limit, "Changes in one page, about."),
+        ],
+    )
 
 
 def _aggregate(tables: Sequence[str]) -> Shape:

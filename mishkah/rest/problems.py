@@ -14,6 +14,7 @@ from mishkah.asking import Error
 from mishkah.core import wire
 from mishkah.core.errors import BadMessage, Internal, NotFound, Refused, StoreFailed, Text
 from mishkah.core.frames import payloads
+from mishkah.http.credentials import challenge
 from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.site import preferences
 
@@ -101,6 +102,8 @@ def told(told: Problem, request: Request) -> Response:
         current=error.current,
     )
     headers = {"content-language": language, "cache-control": "no-store", "vary": "Accept-Language"}
+    if told.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = challenge(request.headers)
     if error.retry_ms:
         headers["retry-after"] = str(math.ceil(error.retry_ms / 1000))
     return Response(

@@ -9,11 +9,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from mishkah.core.errors import Refused
-from mishkah.rest import changes, describing, queries, reading, snapshots, writing
+from mishkah.rest import (
+    changes,
+    describing,
+    history,
+    identity,
+    queries,
+    reading,
+    signing,
+    snapshots,
+    writing,
+)
 from mishkah.rest.asking import Desk, Handler
-from mishkah.rest.problems import HANDLERS, Problem, problem, told
+from mishkah.rest.problems import HANDLERS, Problem, problem
 from mishkah.rest.requests import parameters
+from mishkah.site.cookies import keep_in
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import refuse
 
 PREFIX = "/api/v1"
 MODULE = "/branches/{b}/modules/{m}"
@@ -29,6 +41,7 @@ ADDRESSES: dict[str, Methods] = {
     f"{MODULE}/schema": {"GET": (reading.schema, ())},
     f"{MODULE}/snapshot": {"GET": (snapshots.snapshot, ("tables",))},
     f"{MODULE}/changes": {"GET": (changes.changes, changes.PARAMETERS)},
+    f"{MODULE}/history": {"GET": (history.history, history.PARAMETERS)},
     f"{MODULE}/aggregate": {"GET": (queries.totals, queries.TOTALS)},
     f"{MODULE}/sequences": {"GET": (reading.sequences, ())},
     f"{MODULE}/sequences/{{t}}/{{f}}": {"POST": (writing.take_numbers, ())},
@@ -40,6 +53,17 @@ ADDRESSES: dict[str, Methods] = {
         "DELETE": (writing.delete, ()),
     },
 }
+
+HOUSE: dict[str, Methods] = {
+    "/auth/login": {"POST": (signing.login, ())},
+    "/auth/logout": {"POST": (signing.logout, ())},
+    "/auth/me": {"GET": (signing.me, ())},
+    "/auth/password": {"POST": (signing.password, ())},
+    "/auth/enrol": {"POST": (signing.enrol, ())},
+    "/auth/pin": {"POST": (signing.act, ()), "DELETE": (signing.stop_acting, ())},
+    "/identity/{deed}": {"POST": (identity.deed, ())},
+}
+"""Who speaks, and who else may; of no module, and so in no description of one."""
 
 PAGES: dict[str, Methods] = {
     "/docs": {"GET": (describing.page, ("branch", "module", "lang"))},
@@ -53,7 +77,7 @@ def routes(house: Premises) -> list[BaseRoute]:
     register_url_convertor("any", _Any())
     desk = Desk(house)
     api = Starlette(
-        routes=[_route(desk, path, methods) for path, methods in ADDRESSES.items()],
+        routes=[_route(desk, path, methods) for path, methods in (ADDRESSES | HOUSE).items()],
         exception_handlers=HANDLERS,
     )
     api.router.redirect_slashes = False
@@ -86,8 +110,9 @@ def _route(desk: Desk, path: str, methods: Methods) -> Route:
             refused = already
         else:
             response.headers.setdefault("cache-control", "no-cache")  # no row that is no more
+            await keep_in(desk.house, request, response)
             return response
-        desk.house.tally.refused[refused.error.code] += 1
-        return told(refused, request)
+        noted = handler in signing.NOTED
+        return refuse(desk.house, request, refused, noted=noted)
 
     return Route(path, answer, methods=list(methods))

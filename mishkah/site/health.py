@@ -1,14 +1,19 @@
 """Whether the server lives, and whether its stores serve: for probes and load balancers."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import trio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from mishkah.core.errors import Refused
+from mishkah.identity.tables import IDENTITY
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import check_counts
 
 _FRESH = {"cache-control": "no-store"}
 
@@ -24,15 +29,14 @@ def routes(house: Premises) -> list[Route]:
         listed = [str(store) for store in house.catalog.listed]
         stores = {**dict.fromkeys(listed, "closed"), **stores}
         # Branches of patterns don't count: a client that opens one must not turn others away.
-        ready = all(stores[store] == "serving" for store in listed)
-        free = await trio.to_thread.run_sync(_free, house.catalog.data)
+        needed = listed if house.identity is None else [*listed, str(IDENTITY)]
+        ready = all(stores[store] == "serving" for store in needed)
         stopping = house.stopping.is_set()
-        body = {
-            "ready": ready and not stopping,
-            "stopping": stopping,
-            "stores": stores,
-            "disk": {"free": free},
-        }
+        body: dict[str, Any] = {"ready": ready and not stopping}
+        with suppress(Refused):
+            check_counts(house, request)
+            free = await trio.to_thread.run_sync(_free, house.catalog.data)
+            body |= {"stopping": stopping, "stores": stores, "disk": {"free": free}}
         return JSONResponse(body, 200 if body["ready"] else 503, headers=_FRESH)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz)]

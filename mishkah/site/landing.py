@@ -1,24 +1,33 @@
-"""The first page: what is served here, and where; in Arabic or English, without a script."""
+"""The first page: what is served here, and where, in Arabic or English.
 
-from collections.abc import Iterator, Mapping
+Where there is access control it is that for who is signed in, and a form to sign in for who is not.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.metadata import version
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from mishkah.core.errors import Text
+from mishkah.core.errors import AuthExpired, AuthRequired, Refused, Text
 from mishkah.core.ids import StoreId
-from mishkah.site import preferences
+from mishkah.core.reach import ANY, HOUSE
+from mishkah.rest.problems import problem
+from mishkah.rights import Rights
+from mishkah.site import forms, preferences
+from mishkah.site.cookies import keep_in
 from mishkah.site.files import Files
 from mishkah.site.packaged import Packaged
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import METRICS, refuse, rights_of
 
 _WORDS = {
     "title": Text("Mishkah is running", "مشكاة تعمل"),
+    "in": Text("Sign in", "تسجيل الدخول"),
     "what": Text(
         "A real-time backend for shops, restaurants and gyms.",
         "خادم لحظي للمتاجر والمطاعم والصالات الرياضية.",
@@ -45,12 +54,26 @@ _OTHER = {"en": ("ar", "العربية"), "ar": ("en", "English")}
 
 
 def routes(house: Premises, files: Files, packaged: Packaged) -> list[Route]:
-    """Return ``/``: the shop's own `static/index.html` where there is one, else this page."""
+    """Return ``/``: the shop's own `static/index.html` where there is one, else this page.
+
+    ``/sign-in`` is this page in any case.
+    """
 
     async def first(request: Request) -> Response:
-        return await files.find(request) or _page(house, packaged, request)
+        return await files.find(request) or await page(request)
 
-    return [Route("/", first)]
+    async def page(request: Request) -> Response:
+        try:
+            rights = rights_of(house, request)
+        except (AuthRequired, AuthExpired):
+            rights = house.rights()
+        except Refused as refusal:
+            return refuse(house, request, problem(refusal))
+        response = _page(house, packaged, request, rights)
+        await keep_in(house, request, response)
+        return response
+
+    return [Route("/", first), Route("/sign-in", page)]
 
 
 def language_of(request: Request) -> str:
@@ -61,38 +84,38 @@ def language_of(request: Request) -> str:
     return preferences.language(request.headers.get("accept-language", ""))
 
 
-def _page(house: Premises, packaged: Packaged, request: Request) -> Response:
+def _page(house: Premises, packaged: Packaged, request: Request, rights: Rights) -> Response:
     language = language_of(request)
     words = {key: getattr(text, language) for key, text in _WORDS.items()}
-    scheme = "wss" if request.url.scheme == "https" else "ws"
-    base = f"{scheme}://{request.headers.get('host', request.url.netloc)}/"
-    other, name = _OTHER[language]
-    body = "\n".join(
-        [
-            "<header>",
-            f"<h1>{words['title']}</h1>",
-            f'<a href="/?lang={other}" hreflang="{other}" lang="{other}">{name}</a>',
-            "</header>",
-            f'<main>\n<p class="soft">{words["what"]}</p>',
-            f"<h2>{words['branches']}</h2>",
-            *_branches(house, words, base, language),
-            f"<h2>{words['more']}</h2>",
-            '<ul class="links">',
-            *(
-                f'<li><a href="{path}"><bdi>{path}</bdi></a> <span>{words[path]}</span></li>'
-                for path in _LINKS
-            ),
-            "</ul>\n</main>",
-            f'<footer class="soft">{words["own"]} <bdi>mishkah-trio {_version()}</bdi></footer>',
-        ]
-    )
+    who, closed = rights.who, house.identity is not None
+    stranger = closed and who.session is None
+    stores = [store for store in _stores(house) if rights.may_enter(store)]
+    title = words["in" if stranger else "title"]
+    body = [
+        f"<header>\n<h1>{title}</h1>",
+        _other_language(request, language),
+        f'</header>\n<main>\n<p class="soft">{words["what"]}</p>',
+    ]
+    if closed:
+        body += forms.sign_in(language) if stranger else forms.signed_in(who, language)
+        body.append(f'<script type="module" src="{packaged.url("signing.mjs")}"></script>')
+    if stores or not stranger:
+        body.append(f"<h2>{words['branches']}</h2>")
+        body += _branches(house, rights, stores, words, _base(request), language)
+    if not stranger:
+        paths = [path for path in _LINKS if path != "/metrics" or rights.may_enter(METRICS)]
+        body += _links(paths, words)
+    body.append("</main>")
+    if not stranger:
+        made = f"<bdi>mishkah-trio {_version()}</bdi>"
+        body.append(f'<footer class="soft">{words["own"]} {made}</footer>')
     html = _HTML.format(
         language=language,
         direction="rtl" if language == "ar" else "ltr",
-        title=words["title"],
+        title=title,
         icon=packaged.url("icon.svg"),
         style=packaged.url("landing.css"),
-        body=body,
+        body="\n".join(body),
     )
     return HTMLResponse(
         html,
@@ -120,9 +143,42 @@ _HTML = """<!doctype html>
 """
 
 
-def _branches(house: Premises, words: Mapping[str, str], base: str, language: str) -> Iterator[str]:
-    branches: dict[str, list[StoreId]] = {}
+def _other_language(request: Request, language: str) -> str:
+    other, name = _OTHER[language]
+    asked = {"lang": other, **{k: v for k, v in request.query_params.items() if k == "next"}}
+    return f'<a href="?{escape(urlencode(asked))}" hreflang="{other}" lang="{other}">{name}</a>'
+
+
+def _base(request: Request) -> str:
+    """Return the URL of sockets, without its query."""
+    scheme = "wss" if request.url.scheme == "https" else "ws"
+    return f"{scheme}://{request.headers.get('host', request.url.netloc)}/"
+
+
+def _links(paths: Iterable[str], words: Mapping[str, str]) -> Iterator[str]:
+    yield f'<h2>{words["more"]}</h2>\n<ul class="links">'
+    for path in paths:
+        yield f'<li><a href="{path}"><bdi>{path}</bdi></a> <span>{words[path]}</span></li>'
+    yield "</ul>"
+
+
+def _stores(house: Premises) -> Iterator[StoreId]:
+    """Yield the stores of the listed branches, then the open ones of others; none of the house."""
     for store in dict.fromkeys([*house.catalog.listed, *house.keepers]):
+        if store.branch != HOUSE:
+            yield store
+
+
+def _branches(
+    house: Premises,
+    rights: Rights,
+    stores: Iterable[StoreId],
+    words: Mapping[str, str],
+    base: str,
+    language: str,
+) -> Iterator[str]:
+    branches: dict[str, list[StoreId]] = {}
+    for store in stores:
         branches.setdefault(store.branch, []).append(store)
     if not branches:
         yield f"<p>{words['none']}</p>"
@@ -141,6 +197,8 @@ def _branches(house: Premises, words: Mapping[str, str], base: str, language: st
             )
         yield "</ul>\n</section>"
     for pattern in house.catalog.branches.patterns:
+        if not any(rights.may_enter(StoreId(ANY, module)) for module in pattern.modules):
+            continue
         match = f'<bdi class="id">{escape(pattern.match)}</bdi>'
         yield f'<p class="soft">{words["pattern"]} {match}</p>'
 

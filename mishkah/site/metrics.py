@@ -22,8 +22,11 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
+from mishkah.rest.problems import problem
 from mishkah.site.premises import Premises
+from mishkah.site.visitors import check_counts, refuse
 from mishkah.tally import Histogram, Tally
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -154,6 +157,10 @@ def routes(house: Premises) -> list[Route]:
     ProcessCollector(registry=registry)
 
     async def metrics(request: Request) -> Response:
+        try:
+            check_counts(house, request)
+        except Refused as refusal:
+            return refuse(house, request, problem(refusal))
         paths = {store: house.catalog.store_path(store) for store in house.keepers}
         collector.sizes = await trio.to_thread.run_sync(_sizes, paths)
         encode, kind = choose_encoder(request.headers.get("accept", ""))

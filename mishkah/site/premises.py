@@ -6,6 +6,7 @@ from typing import Protocol
 import trio
 
 from mishkah.catalog import Catalog
+from mishkah.clock import Clock
 from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
 from mishkah.gate import Gate
@@ -35,6 +36,8 @@ class Premises(Protocol):
 
     @property
     def gate(self) -> Gate: ...
+    @property
+    def clock(self) -> Clock: ...
     @property
     def identity(self) -> Identity | None:
         """Who may come in; None where everybody may."""

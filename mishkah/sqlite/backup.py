@@ -10,7 +10,7 @@ import apsw
 
 from mishkah.core.schema import Schema
 from mishkah.journal import JournalDamaged, JournalFailed
-from mishkah.sqlite.file import StoreFile, set_meta
+from mishkah.sqlite.file import StoreFile, claim, set_meta
 
 
 def back_up(source: Path, target: Path, schema: Schema) -> int:
@@ -26,6 +26,7 @@ def back_up(source: Path, target: Path, schema: Schema) -> int:
     draft = target.with_name(f"{target.name}-new")
     draft.unlink(missing_ok=True)
     try:
+        claim(draft, schema)
         _copy(source, draft)
         seq = verified(draft, schema)
         draft.rename(target)

@@ -69,6 +69,9 @@ class StoreFile:
         try:
             if not path.exists():
                 _create(path, schema)
+            elif schema.has_secrets and path.stat().st_mode & 0o077:
+                with contextlib.suppress(PermissionError):  # it is another's, who may share it
+                    path.chmod(0o600)  # it had no secrets when it was made
             self._db = apsw.Connection(
                 str(path), apsw.SQLITE_OPEN_READWRITE, statementcachesize=200
             )
@@ -240,6 +243,7 @@ def _create(path: Path, schema: Schema) -> None:
     draft = path.with_name(f"{path.name}-new")
     for leftover in path.parent.glob(f"{draft.name}*"):
         leftover.unlink()
+    claim(draft, schema)
     db = apsw.Connection(str(draft))
     try:
         db.pragma("journal_mode", "wal")
@@ -258,6 +262,14 @@ def _create(path: Path, schema: Schema) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def claim(path: Path, schema: Schema) -> None:
+    """Make an empty file for a store; one with secrets is for its owner's eyes alone.
+
+    What SQLite puts beside it has the same mode.
+    """
+    path.touch(mode=0o600 if schema.has_secrets else 0o666)
 
 
 def _described(schema: Schema) -> dict[str, str]:

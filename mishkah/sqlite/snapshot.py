@@ -22,9 +22,7 @@ def read_state(path: Path, module: str) -> State:
     Raises JournalDamaged or JournalFailed.
     """
     try:
-        readable = apsw.SQLITE_OPEN_READONLY
-        with contextlib.closing(apsw.Connection(str(path), flags=readable)) as db:
-            db.set_busy_timeout(5000)
+        with beside(path) as db:
             db.execute("BEGIN")  # what follows is one moment
             said = {str(k): v for k, v in db.execute("SELECT key, value FROM _meta")}
             schema = read_source(str(said.get("schema")), module)

@@ -104,7 +104,7 @@ async def test_half_a_snapshot_and_a_question_end_with_the_role_that_they_began_
     ]
     kinds = [one["type"] for one in told if one["type"] != "RESULT"]
     parts = kinds.count("SNAPSHOT")
-    assert kinds == ["SUBSCRIBED", "RESYNC", *["SNAPSHOT"] * parts, "SYNCED"]
+    assert kinds == ["RESYNC", "SUBSCRIBED", *["SNAPSHOT"] * parts, "SYNCED"]
     rows = [row for one in told if one["type"] == "SNAPSHOT" for row in one["data"].get("item", ())]
     most = MANY if rule is NAMELESS else 2
     assert rows == [{"id": f"i{n}", "n": n, "code": None} for n in range(most)]

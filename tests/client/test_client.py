@@ -241,7 +241,7 @@ async def test_a_server_that_is_not_there_is_said_to_be(
 async def test_a_server_that_turns_us_away_is_quoted(
     house: TestHouse, autojump_clock: object
 ) -> None:
-    with pytest.raises(Unreachable, match="turned us away: 403 This server does not answer"):
+    with pytest.raises(Refusal, match="turned us away: 403 This server does not"):
         async with connect("ws://elsewhere", "shop", dial=house.dial):
             raise AssertionError("it opened")
 

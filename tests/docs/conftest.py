@@ -87,5 +87,10 @@ def operations() -> Document:
 
 
 @pytest.fixture
+def access_page() -> Document:
+    return Document("docs/access.md")
+
+
+@pytest.fixture
 def schemas_page() -> Document:
     return Document("docs/schemas.md")

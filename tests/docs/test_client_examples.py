@@ -12,7 +12,7 @@ from support.server import SAMPLE, Server, copy_sample
 
 from mishkah import client
 from mishkah.client import Database, connect
-from mishkah.testing import TestHouse, open_test_house, write_installation
+from mishkah.testing import ALL, FakeGate, TestHouse, open_test_house, write_installation
 
 
 @pytest.fixture
@@ -58,17 +58,34 @@ async def test_the_example_of_two_does_too(page: str, autojump_clock: object) ->
         await named(page)["edit"](db, other)
 
 
-async def test_the_example_of_a_test_passes(
+TESTS = ["test_a_row_is_seen", "test_a_cook_sees_no_prices"]
+
+
+@pytest.mark.parametrize("example", TESTS)
+async def test_the_examples_of_a_test_pass(
+    page: str, tmp_path: Path, autojump_clock: object, example: str
+) -> None:
+    fields = {"id": {"type": "text", "primaryKey": True}, "price": {"type": "decimal"}}
+    seeds = {"item": [{"id": "cup", "price": 2}]}
+    data = write_installation(tmp_path / "data", {"item": {"fields": fields}}, seeds=seeds)
+    await named(page)[example](data)
+
+
+async def test_the_example_of_signing_in_says_who_it_is(
     page: str, tmp_path: Path, autojump_clock: object
 ) -> None:
-    key = {"type": "text", "primaryKey": True}
-    data = write_installation(tmp_path / "data", {"item": {"fields": {"id": key}}})
-    await named(page)["test_a_row_is_seen"](data)
+    (tmp_path / "token").write_text("right\n")
+    gate = FakeGate()
+    gate.role("all", ALL)
+    gate.let_in("right", "all", user="amal")
+    scope = named(page.replace("/run/secrets/mishkah", str(tmp_path / "token")))
+    async with open_test_house(SAMPLE, plugins=sample_plugins(), gate=gate) as house:
+        assert await scope["desk"](house.dial) == "amal"
 
 
 def test_every_example_is_run(page: str) -> None:
     functions = set(re.findall(r"^async def (\w+)", page, re.MULTILINE))
-    assert functions == {*ALONE, "main", "edit", "test_a_row_is_seen"}
+    assert functions == {*ALONE, "main", "edit", "desk", *TESTS}
 
 
 def test_the_first_example_prints_the_members(

@@ -264,3 +264,18 @@ def test_rows_of_the_older_list_format_may_use_the_names_of_columns(
     kept = read_state(data / "branches/shop/modules/m/live/store.sqlite3", "m")
     row = json.loads(kept.tables["shelf"].records["s9"].json)
     assert row == {"id": "s9", "code": "Z", "label": None}
+
+
+@pytest.mark.parametrize("form", ["seeds", "events", "ndjson", "csv"])
+def test_what_is_secret_is_not_exported(tmp_path: Path, form: str) -> None:
+    text = {"type": "text"}
+    table = {"fields": {"id": KEY, "hash": {**text, "secret": True}, "name": text}}
+    seeds = {"user": [{"id": "u", "hash": "s3cret", "name": "Mona"}]}
+    data = write_installation(tmp_path / "data", {"user": table})
+    write_json(tmp_path / "first.json", {"tables": seeds})
+    run(data, "import", tmp_path / "first.json")
+    assert rows(data) == seeds
+    told = run(data, "export", "--format", form, "--table", "user").stdout
+    assert "Mona" in told
+    assert "s3cret" not in told
+    assert "hash" not in told

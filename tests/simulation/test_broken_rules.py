@@ -10,10 +10,9 @@ import pytest
 
 from mishkah import dispatch, showing
 from mishkah import store as stores
-from mishkah.client import Undone, machine
+from mishkah.client import Undone, greeting, machine
 from mishkah.core import wire
 from mishkah.core.commit import Commit
-from mishkah.core.messages import Hello
 from mishkah.core.seen import Seen
 from mishkah.core.views import View
 from mishkah.feed import Outbox
@@ -163,14 +162,13 @@ def forgets_listeners(patch: Patch) -> Rules:
 
 def renames(patch: Patch) -> Rules:
     """Be another client on each connection."""
-    connected = machine.Machine.connected
+    hello = greeting.Greeting.hello
 
-    def under_another_name(self: Any) -> None:
-        self.connections = getattr(self, "connections", 0) + 1
-        self._hello = machine.written(Hello(v=1, client=f"{self.client}{self.connections}"))
-        connected(self)
+    def under_another_name(self: Any) -> str:
+        self._client += "x"
+        return hello(self)
 
-    patch.setattr(machine.Machine, "connected", under_another_name)
+    patch.setattr(greeting.Greeting, "hello", under_another_name)
     return Rules()
 
 

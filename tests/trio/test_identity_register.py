@@ -1,6 +1,7 @@
 """What owners keep of people, devices and programs, what is noted of it, and who is told."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,9 +20,18 @@ from mishkah.core.errors import (
     StoreFailed,
 )
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Update
+from mishkah.core.schema import Schema
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
-from mishkah.journal import JournalDamaged, JournalFull
+from mishkah.identity.tables import IDENTITY
+from mishkah.journal import (
+    Journal,
+    JournalDamaged,
+    JournalFailed,
+    JournalFull,
+    MemoryJournals,
+)
 from mishkah.testing import NOON, FaultyJournals
 from mishkah.who import Scope, Who
 
@@ -48,7 +58,7 @@ DEEDS: dict[str, Deed] = {
     "change_device": lambda p, by: p.identity.register.change_device(
         by, "till-1", NOON, label="x", scopes=OWNER
     ),
-    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so new", NOON),
+    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so very new", NOON),
     "set_pin": lambda p, by: p.identity.register.set_pin(by, "mona", "1357", NOON),
     "disable_user": lambda p, by: p.identity.register.disable_user(by, "amal", NOON),
     "enable_user": lambda p, by: p.identity.register.enable_user(by, "amal", NOON),
@@ -78,6 +88,32 @@ async def test_only_owners_of_everything_manage(place: Place, deed: str) -> None
         with pytest.raises(Forbidden):
             await DEEDS[deed](place, who)
         assert place.events() == before
+
+
+@pytest.mark.parametrize(
+    "deed", [name for name in DEEDS if name not in ("users", "devices", "audit")]
+)
+async def test_who_is_an_owner_no_more_when_their_turn_comes_has_changed_nothing(
+    place: Place, deed: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Hashing takes a while, and so may others who are before them."""
+    register = place.identity.register
+    await register.create_user(OPERATOR, "nour", NOON, scopes=OWNER, password="two words of Nour")
+    token = await place.identity.sessions.login("nour", "two words of Nour", None, NOON)
+    nour = place.identity.identify(token, NOON)
+    await place.till()
+
+    async def late() -> None:
+        with pytest.raises(Forbidden):
+            await DEEDS[deed](place, nour)
+
+    async with trio.open_nursery() as nursery, place.identity._book.turn():
+        nursery.start_soon(late)
+        await trio.testing.wait_all_tasks_blocked()
+        op = Update(table="user", id="nour", changes={"scopes": []})
+        await place.identity._book.write([op], NOON)
+        before = place.events()
+    assert place.events() == before
 
 
 async def test_a_person_has_their_own_tokens_and_pin(place: Place) -> None:
@@ -246,12 +282,15 @@ async def test_refusals_and_changes_of_the_house_are_noted_in_one_plain_line(
     place: Place,
 ) -> None:
     amal = await place.signed_in("amal")
-    await place.identity.refused(amal, "dar/pos\r\n\x1b[2J\u202e" + "x" * 99, "10.0.0.1", NOON)
-    await place.identity.happened("config", "access.json", NOON)
+    place.identity.refused(amal, "FORBIDDEN", "10.0.0.1")
+    place.identity.refused(amal, "INVALID", "10.0.0.1")
+    await trio.testing.wait_all_tasks_blocked()
+    await place.identity.happened("config", "dar/pos\r\n\x1b[2J\u202e" + "x" * 99, NOON)
     config, refused = place.identity.register.audit(OPERATOR, 2)
-    assert (config["event"], config["detail"]) == ("config", "access.json")
-    assert refused["detail"] == "dar/pos[2J" + "x" * 54
+    assert (config["event"], config["detail"]) == ("config", "dar/pos[2J" + "x" * 54)
+    assert (refused["event"], refused["detail"]) == ("refused", "FORBIDDEN")
     assert (refused["user"], refused["session"]) == ("amal", amal.session)
+    assert refused["address"] == "10.0.0.1"
 
 
 async def test_a_full_disk_is_said_and_lets_nobody_in(
@@ -306,3 +345,51 @@ async def test_a_disk_that_takes_for_ever_is_not_waited_for(
         journals.seconds = 1000
         with pytest.raises(StoreFailed):
             await place.identity.sessions.login("amal", AMAL, None, NOON)
+
+
+@pytest.mark.parametrize(("seconds", "doubt"), [(15, None), (0, JournalFailed("torn"))])
+async def test_what_was_done_and_not_known_to_be_wakes_open_sessions_too(
+    autojump_clock: trio.testing.MockClock, seconds: float, doubt: Exception | None
+) -> None:
+    """They would go on with rights that nobody has any more."""
+    journals = FaultyJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        amal = await place.signed_in("amal")
+        journals.seconds, journals.doubt = seconds, doubt
+        before = place.identity.changes.version
+        with pytest.raises(StoreFailed):
+            await place.identity.register.disable_user(OPERATOR, "amal", NOON)
+        await trio.sleep(20)
+        assert place.identity.changes.version > before
+        with pytest.raises(AuthRequired):
+            place.identity.again(amal.session or "", NOON)
+
+
+async def test_a_commit_tells_who_made_it(autojump_clock: trio.testing.MockClock) -> None:
+    journals = MemoryJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        mona = await place.signed_in("mona")
+        await place.identity.register.disable_user(mona, "amal", NOON)
+    commit = journals.kept[IDENTITY].history[-1]
+    assert (commit.user, commit.session, commit.device) == ("mona", mona.session, None)
+
+
+async def test_what_is_refused_while_the_store_is_open_alone_is_raised_as_it_is() -> None:
+    with pytest.raises(InvalidRow):
+        async with open_place() as place:
+            await place.identity.register.create_user(OPERATOR, "x", NOON, password="short")
+
+
+async def test_a_store_that_can_not_be_opened_lets_nobody_ask(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    @asynccontextmanager
+    async def torn(store: StoreId, schema: Schema) -> AsyncIterator[Journal]:
+        raise JournalDamaged("torn")
+        yield  # it is a generator
+
+    with pytest.raises(StoreFailed):
+        async with open_place(torn):
+            pytest.fail("it is open")

@@ -15,6 +15,7 @@ from support.identity import (
     CountingHasher,
     Place,
     after,
+    inline,
     open_place,
 )
 
@@ -246,9 +247,16 @@ async def test_a_password_is_hashed_anew_where_its_parameters_are_old(
             assert place.hasher.hashed - before == hashed
 
 
-async def test_a_password_that_is_changed_while_it_is_tried_lets_nobody_in(place: Place) -> None:
+@pytest.mark.parametrize("how", ["disabled", "password"])
+async def test_what_is_changed_while_a_password_is_tried_counts(place: Place, how: str) -> None:
     async def meanwhile(work: Callable[[], Any]) -> Any:
-        await place.identity.register.disable_user(OPERATOR, "amal", NOON)
+        place.hasher.work = inline
+        register = place.identity.register
+        async with trio.open_nursery() as nursery:
+            if how == "disabled":
+                nursery.start_soon(register.disable_user, OPERATOR, "amal", NOON)
+            else:
+                nursery.start_soon(register.set_password, OPERATOR, "amal", "quite another", NOON)
         return work()
 
     place.hasher.work = meanwhile

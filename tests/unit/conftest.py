@@ -12,11 +12,12 @@ from support.frames import read_stream
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Refused
+from mishkah.core.grants import Grant
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, Validator, transact
+from mishkah.core.transact import Asked, Law, Rules, Validator, transact
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
@@ -63,6 +64,7 @@ class Shop:
         self,
         rules: Mapping[str, Mapping[str, Rule]] | None = None,
         validators: Mapping[str, tuple[Validator, ...]] | None = None,
+        laws: Mapping[str, tuple[Law, ...]] | None = None,
         zone: tzinfo = UTC,
         tables: Mapping[str, Any] = TABLES,
     ) -> None:
@@ -81,14 +83,21 @@ class Shop:
             schema=with_unique(schema, {table: set(fields) for table, fields in rules.items()}),
             sequences=sequences,
             validators=validators or {},
+            laws=laws or {},
             zone=zone,
         )
         self.state = State(self.rules.schema)
         self.history: list[Commit] = []
 
-    def run(self, message: Any, at: datetime = NOON, importing: bool = False) -> Commit:
+    def run(
+        self,
+        message: Any,
+        at: datetime = NOON,
+        importing: bool = False,
+        grant: Grant | None = None,
+    ) -> Commit:
         """Commit what the JSON *message* asks for, or raise `Refused`."""
-        asked = Asked(command=decode(json.dumps(message)), importing=importing)
+        asked = Asked(command=decode(json.dumps(message)), importing=importing, grant=grant)
         commit = transact(self.state, self.state.seq + 1, asked, self.rules, at)
         self.state.apply(commit)
         self.history.append(commit)

@@ -11,6 +11,7 @@ from mishkah.checking import check
 from mishkah.core.ids import StoreId
 from mishkah.core.seeding import Seeded
 from mishkah.core.sequences import Rule, Template
+from mishkah.identity.tables import IDENTITY
 from mishkah.jsonfile import BadFile
 from mishkah.plugins import Plugins
 from mishkah.testing import NOON, write_installation, write_json
@@ -248,3 +249,29 @@ def test_a_store_lies_in_its_own_folder_with_a_safe_name(install: Install) -> No
     (catalog.data / "branches" / "gym%3A7").mkdir()
     (catalog.data / "branches" / "Not an id").mkdir()
     assert catalog.made_by_patterns() == {"gym:7"}
+
+
+def test_no_client_and_no_configuration_can_name_the_identity_store(install: Install) -> None:
+    everything = [{"match": "", "modules": ["identity"]}]
+    catalog = Catalog(install(branches={"patterns": everything}), Plugins())
+    assert catalog.resolve("house", "identity") is not None
+    assert catalog.resolve(*IDENTITY) is None
+    assert catalog.kept(*IDENTITY) == IDENTITY
+    listed = {"branches": {"_house": {"modules": ["identity"]}}}
+    write_json(catalog.data / "branches.config.json", listed)
+    with pytest.raises(BadFile):
+        Catalog(catalog.data, Plugins())
+
+
+def test_the_identity_store_has_a_folder_of_its_own_and_is_there_when_its_file_is(
+    install: Install,
+) -> None:
+    catalog = Catalog(install(), Plugins())
+    path = catalog.store_path(IDENTITY)
+    assert path == catalog.data / "identity/store.sqlite3"
+    assert catalog.history(IDENTITY) == catalog.data / "identity/history"
+    assert IDENTITY not in catalog.on_disk()
+    path.parent.mkdir()
+    path.touch()
+    assert catalog.on_disk() == [IDENTITY]
+    assert catalog.recipe(IDENTITY).rules.schema.has_secrets

@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft202012Validator
 
 from mishkah.cli import main
 from mishkah.editor import editor_schemas
 
-SAMPLE = Path(__file__).parents[2] / "data"
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data"
+ROLES = [
+    "mishkah/roles.json",
+    "examples/access.json",
+    "plugins/pos/mishkah_pos/module/access.json",
+    "plugins/gym/mishkah_gym/module/access.json",
+]
 
 
 @pytest.mark.parametrize("name", editor_schemas())
@@ -32,3 +40,12 @@ def test_the_types_of_fields_are_named(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["editor", "--into", str(tmp_path / "new")]).exit_code == 0
     schema = json.loads((tmp_path / "new" / "definition.schema.json").read_bytes())
     assert "decimal" in schema["$defs"]["FieldRules"]["properties"]["type"]["enum"]
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_every_file_of_roles_fits_its_schema(name: str) -> None:
+    schema = json.loads(editor_schemas()["access.schema.json"])
+    roles = json.loads((ROOT / name).read_text("utf-8"))
+    assert [*Draft202012Validator(schema).iter_errors(roles)] == []
+    roles["roles"]["owner"] = {"rules": [{"do": ["write"]}]}
+    assert len([*Draft202012Validator(schema).iter_errors(roles)]) == 1

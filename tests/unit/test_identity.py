@@ -152,6 +152,12 @@ def test_a_pin_may_be_typed_in_arabic_digits() -> None:
     assert words.check_pin("٤٧١١") == words.check_pin("۴۷۱۱") == "4711"
 
 
+def test_what_is_far_too_long_is_cut_before_it_costs_anything() -> None:
+    assert len(words.plain("ﷺ" * 10**6)) < 10**5
+    assert words.plain("x" * 10**6) != words.plain("x" * words.MAX_PASSWORD)
+    assert len(words.digits("1" * 10**6)) == 64
+
+
 def test_what_is_noted_is_one_plain_line() -> None:
     assert words.noted(None) is None
     assert words.noted("a\r\nb\x00\x1b\u2028\u202e\ud800c") == "abc"

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mishkah.core.access import Role, grant_of
 from mishkah.core.errors import Duplicate, InvalidRow
+from mishkah.core.ids import StoreId
 from mishkah.core.numbering import adopted
 from mishkah.core.sequences import Rule
+from mishkah.core.shapes import fit
 from mishkah.core.state import State
 
 NOON = datetime(2025, 10, 29, 12, tzinfo=UTC)
@@ -47,6 +50,16 @@ def test_a_number_is_taken_by_the_commit_that_uses_it(shop: Any) -> None:
     commit = shop.together(bill(id="c"), bill(id="d"))
     assert [change.new["code"] for change in commit.changes] == ["B-005", "B-006"]
     assert [(t.field, t.period, t.number) for t in commit.counters] == [("code", "", 6)]
+
+
+def test_who_may_neither_read_nor_give_a_number_still_gets_one(shop: Any) -> None:
+    role = fit({"rules": [{"do": ["insert"], "tables": ["bill"], "fields": ["note"]}]}, Role)
+    clerk = grant_of(role, StoreId("shop", "m"), shop.rules.schema, "amal")
+    assert shop.insert("bill", {"id": "a"}, grant=clerk)["code"] == "B-003"
+    for code in (None, "B-003"):
+        refusal = shop.refusal(bill(id="b", code=code), grant=clerk)
+        assert isinstance(refusal, InvalidRow)
+        assert [(d.path, d.rule) for d in refusal.details] == [("/code", "unknown")]
 
 
 def test_the_number_of_a_deleted_row_is_not_given_again_but_may_be_brought_back(shop: Any) -> None:

@@ -138,3 +138,18 @@ def test_a_view_asked_for_an_unknown_field_says_so_to_the_plugin(
         list(View(shop.state).find("item", **look))
     with pytest.raises(KeyError):
         View(shop.state).get("nope", "a")
+
+
+def has_a_bill(view: View) -> None:
+    if not any(True for _ in view.rows("bill")):
+        raise Invalid("There is always a bill", ar="لا بد من فاتورة")
+
+
+def test_a_law_holds_for_the_whole_store_and_after_deletions_too(open_shop: Any) -> None:
+    shop = open_shop(laws={"bill": (has_a_bill,)})
+    shop.run(note("a"))
+    shop.together(delete("a"), note("b"))
+    with pytest.raises(InvalidRow, match="always a bill") as refused:
+        shop.run(delete("b"))
+    assert [(d.path, d.rule) for d in refused.value.details] == [("", "validator")]
+    shop.run(update("b", "still there"))
