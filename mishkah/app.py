@@ -110,6 +110,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     """
     if settings.public and not (_closed(catalog) or settings.insecure):
         raise CantServe(_TOO_OPEN)
+    alone = not (catalog.closed or settings.insecure)
     with locked(catalog.data):
         closed = _closed(catalog)
         if closed:
@@ -124,7 +125,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 open_house(
                     catalog,
                     journals,
-                    guests=settings.guests,
+                    guests=msgspec.structs.replace(settings.guests, alone=alone),
                     limits=settings.limits,
                     hasher=Hasher() if closed else None,
                 ) as house,

@@ -14,7 +14,9 @@ FOR_GOOD = 400 * 86_400
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def token_of(method: str, headers: Mapping[str, str], origins: frozenset[str]) -> str | None:
+def token_of(
+    method: str, headers: Mapping[str, str], scheme: str, origins: frozenset[str]
+) -> str | None:
     """Return the token of a request, None where it brings none. Names of *headers* are lower.
 
     An Authorization header wins over a cookie, as RFC 6750, 2.1 has it. A cookie, which browsers
@@ -26,7 +28,7 @@ def token_of(method: str, headers: Mapping[str, str], origins: frozenset[str]) -
         return found[1] if found else ""
     token = _cookie(headers.get("cookie", ""))
     asks = method in _SAFE and "upgrade" not in headers
-    return token if token and (asks or is_own(headers, origins)) else None
+    return token if token and (asks or is_own(headers, scheme, origins)) else None
 
 
 def is_by_cookie(headers: Mapping[str, str]) -> bool:
@@ -50,14 +52,16 @@ def challenge(headers: Mapping[str, str]) -> str:
     return 'Bearer realm="mishkah"' + (', error="invalid_token"' if shown else "")
 
 
-def is_foreign(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
+def is_foreign(headers: Mapping[str, str], scheme: str, origins: frozenset[str]) -> bool:
     """Tell whether a page sent a request that is not this server's, nor one of *origins*."""
     from_page = "origin" in headers or "sec-fetch-site" in headers
-    return from_page and not is_own(headers, origins)
+    return from_page and not is_own(headers, scheme, origins)
 
 
-def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
+def is_own(headers: Mapping[str, str], scheme: str, origins: frozenset[str]) -> bool:
     """Tell whether a page of this server, or of *origins*, sent a request (Fetch, Sec-Fetch-Site).
+
+    Where it comes by https, a page that came by http may be anybody's who is in between.
 
     SameSite does not tell ports and subdomains apart; Origin and Sec-Fetch-Site do, and no page can
     forge them. A request without either is no browser's, and has no business with a cookie.
@@ -66,10 +70,8 @@ def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
     if origin is None:
         return headers.get("sec-fetch-site") == "same-origin"
     host = headers.get("x-forwarded-host", headers.get("host", ""))
-    return origin in origins or origin.lower() in (
-        f"http://{host}".lower(),
-        f"https://{host}".lower(),
-    )
+    own = (f"https://{host}", f"{scheme}://{host}")
+    return origin in origins or origin.lower() in (page.lower() for page in own)
 
 
 def _cookie(header: str) -> str | None:

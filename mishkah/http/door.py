@@ -24,6 +24,11 @@ from mishkah.rates import Rates
 log = logging.getLogger(__name__)
 
 
+_ALONE = (
+    "This server has no access control, so it serves its own machine alone, and nobody behind a "
+    "proxy; see mishkah-trio init."
+)
+
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
 """Serve one accepted WebSocket until it is closed."""
 
@@ -96,6 +101,8 @@ class Door:
             return who
 
         def believed(head: Head) -> Head:
+            if guests.alone and head.forwarded:
+                raise Turned(403, _ALONE)
             return head if guests.trusts(address) else head.unforwarded()
 
         async def answer(head: Head, connection: Connection) -> None:
@@ -150,7 +157,7 @@ class Door:
     ) -> None:
         """Let a WebSocket in and serve it. Raises `Turned`."""
         head, limits = handover.head, self._limits
-        upgrade = read_upgrade(head, self._guests.origins, caller.address)
+        upgrade = read_upgrade(head, caller, self._guests.origins)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
         guard = Guard(stream, head.again(), handover.rest, watch, limits.stall, address)

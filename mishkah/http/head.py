@@ -42,6 +42,11 @@ class Head(msgspec.Struct, frozen=True):
         """Whether a body follows."""
         return "content-length" in self.headers or "transfer-encoding" in self.headers
 
+    @property
+    def forwarded(self) -> bool:
+        """Whether a proxy has passed the request on, and says so."""
+        return not self.headers.keys().isdisjoint(_FORWARDED)
+
     def unforwarded(self) -> "Head":
         """Return this head without what proxies tell: it comes from none that is believed."""
         return msgspec.structs.replace(

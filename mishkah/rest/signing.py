@@ -66,7 +66,7 @@ async def logout(desk: Desk, request: Request, given: Parameters) -> Response:
     try:
         who = rights_of(desk.house, request).who
     except (AuthRequired, AuthExpired):
-        if not is_own(request.headers, desk.house.origins):
+        if not is_own(request.headers, request.scope["scheme"], desk.house.origins):
             raise
     else:
         await identity.sessions.logout(who, caller(request), now)
@@ -144,8 +144,9 @@ def _wants_cookie(house: Premises, request: Request, body: Body) -> bool:
     afterwards what they write (login CSRF). A program has no business with a cookie.
     """
     wanted = _member(body, "cookie", bool) if "cookie" in body else True
-    foreign = is_foreign(request.headers, house.origins)
-    if foreign or (wanted and not is_own(request.headers, house.origins)):
+    scheme = request.scope["scheme"]
+    foreign = is_foreign(request.headers, scheme, house.origins)
+    if foreign or (wanted and not is_own(request.headers, scheme, house.origins)):
         note_refusal(house, request, Forbidden.code)
         raise Forbidden(_FOREIGN if foreign else _NO_PAGE)
     return wanted

@@ -56,7 +56,7 @@ def known_rights(request: Request) -> Rights | None:
 
 def shown_token(house: Premises, request: Request) -> str | None:
     """Return the token of *request*, None where it has none, or one that does not count."""
-    return token_of(request.method, request.headers, house.origins)
+    return token_of(request.method, request.headers, request.scope["scheme"], house.origins)
 
 
 def refuse(house: Premises, request: Request, refused: Problem, *, noted: bool = False) -> Response:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mishkah.http.credentials import token_of
+from mishkah.http.credentials import is_own, token_of
 
 COOKIES = {
     "mishkah_session=mk_a_b": "mk_a_b",
@@ -23,4 +23,23 @@ COOKIES = {
 
 @pytest.mark.parametrize(("cookie", "token"), COOKIES.items())
 def test_a_cookie_has_one_token_whatever_stands_beside_it(cookie: str, token: str | None) -> None:
-    assert token_of("GET", {"host": "localhost", "cookie": cookie}, frozenset()) == token
+    assert token_of("GET", {"host": "localhost", "cookie": cookie}, "http", frozenset()) == token
+
+
+@pytest.mark.parametrize(
+    ("origin", "scheme", "own"),
+    [
+        ("https://shop.example", "https", True),
+        ("https://shop.example", "http", True),  # behind a proxy that has the certificate
+        ("http://shop.example", "http", True),
+        ("http://shop.example", "https", False),
+        ("https://shop.example:8443", "https", False),
+        ("https://shop.example.evil", "https", False),
+        ("null", "https", False),
+    ],
+)
+def test_a_page_that_came_without_tls_is_not_ours_where_there_is_tls(
+    origin: str, scheme: str, own: bool
+) -> None:
+    headers = {"host": "shop.example", "origin": origin}
+    assert is_own(headers, scheme, frozenset()) is own
