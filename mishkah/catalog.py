@@ -22,11 +22,11 @@ from mishkah.core.config import (
 )
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId, folder_name, from_folder_name, is_id
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.identity.tables import IDENTITY, identity_recipe
 from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins

@@ -14,10 +14,11 @@ from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
 from mishkah.core.grants import Grant, everything, lens_of
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Reseat, Told

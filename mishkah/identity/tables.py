@@ -9,11 +9,11 @@ import msgspec
 from mishkah.core.draft import View
 from mishkah.core.errors import Invalid
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Row
 from mishkah.core.seeding import Recipe
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.identity.scopes import OWNER, read_scopes, scopes_of
 from mishkah.who import Who
 

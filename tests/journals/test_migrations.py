@@ -9,10 +9,11 @@ from typing import Any
 import apsw
 import pytest
 
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert
 from mishkah.core.schema import Schema
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.journal import JournalDamaged
 from mishkah.sqlite import SchemaBlocked, StoreFile
 
