@@ -2,9 +2,9 @@
 
 from mishkah.core.draft import View
 from mishkah.core.errors import Invalid
+from mishkah.core.judging import Validator
 from mishkah.core.schema import Row
 from mishkah.core.sequences import MakeFormat, Rule, SequenceFormat, Template
-from mishkah.core.transact import Validator
 from mishkah.hookspecs import hookimpl
 
 __all__ = [

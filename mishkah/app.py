@@ -110,10 +110,11 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
     """
     if settings.public and not (_closed(catalog) or settings.insecure):
         raise CantServe(_TOO_OPEN)
+    alone = not (catalog.closed or settings.insecure)
     with locked(catalog.data):
         closed = _closed(catalog)
         if closed:
-            make_private(catalog.folder(IDENTITY))
+            _prepare(catalog.folder(IDENTITY))
         forget_reach(catalog.folder(IDENTITY))
         _raise_descriptor_limit()
         sys.setswitchinterval(SWITCH_SECONDS)
@@ -124,7 +125,7 @@ async def serve(catalog: Catalog, settings: Settings, ready: Ready) -> None:
                 open_house(
                     catalog,
                     journals,
-                    guests=settings.guests,
+                    guests=msgspec.structs.replace(settings.guests, alone=alone),
                     limits=settings.limits,
                     hasher=Hasher() if closed else None,
                 ) as house,
@@ -147,6 +148,14 @@ def _closed(catalog: Catalog) -> bool:
     except OSError as error:
         why = f"can't read {catalog.folder(IDENTITY)}: {error.strerror}"
         raise CantServe(f"{why}; run this as the user whose folder it is") from error
+
+
+def _prepare(identity: Path) -> None:
+    """Make the folder of the identity store, if it is not there. Raises CantServe."""
+    try:
+        make_private(identity)
+    except OSError as error:
+        raise CantServe(f"{identity} can't be used, so nobody could sign in: {error}") from error
 
 
 _TOO_OPEN = """\

@@ -5,10 +5,10 @@ import trio
 
 from mishkah.core.errors import Busy, StoreFailed, Text
 from mishkah.core.frames import payloads
-from mishkah.core.grants import Grant
 from mishkah.core.messages import Write
 from mishkah.feed import Mail, Outbox
 from mishkah.requests import Ask, Request
+from mishkah.rights import Standing
 from mishkah.talk import Inbox
 from mishkah.who import NOBODY, Who
 
@@ -53,7 +53,7 @@ async def outcome(
     size: int = 0,
     client: str | None = None,
     exact: bool = False,
-    grant: Grant | None = None,
+    standing: Standing | None = None,
     who: Who = NOBODY,
     otherwise: Text = StoreFailed.text,
 ) -> Ack | Error:
@@ -70,7 +70,7 @@ async def outcome(
         number=outbox.ask(size),
         client=client,
         exact=exact,
-        grant=grant,
+        standing=standing,
         who=who,
     )
     await send(inbox, ask)

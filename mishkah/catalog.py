@@ -3,6 +3,7 @@
 A branch's own file wins over the package's, so that a module can also be data only.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from importlib.resources.abc import Traversable
@@ -21,11 +22,11 @@ from mishkah.core.config import (
 )
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId, folder_name, from_folder_name, is_id
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.seeding import Live, Recipe, Seeded, read_seeds
 from mishkah.core.sequences import Sequence, make_sequence
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.identity.tables import IDENTITY, identity_recipe
 from mishkah.jsonfile import PACKAGED, BadFile, parse_json, placing, read_bytes, shape
 from mishkah.plugins import Plugins
@@ -91,8 +92,14 @@ class Catalog:
 
     @property
     def closed(self) -> bool:
-        """Whether there is access control: roles of its own, or somebody who may come in."""
-        return (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
+        """Whether there is access control: roles of its own, or a place for who may come in.
+
+        Where what was there can't be reached, a link to a disk that is not there or a file that was
+        taken away, nobody comes in; that is better than everybody. Raises OSError where another
+        user's folder is not shown.
+        """
+        there = (self.data / ACCESS).exists() or self.store_path(IDENTITY).exists()
+        return there or os.path.lexists(self.folder(IDENTITY))
 
     @property
     def named_modules(self) -> set[str]:

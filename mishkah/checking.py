@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -11,15 +11,13 @@ from mishkah.catalog import SEQUENCES, Catalog, text_of
 from mishkah.clock import wall_clock
 from mishkah.core.errors import Finding
 from mishkah.core.ids import StoreId
-from mishkah.core.reach import ANY
-from mishkah.core.rulecheck import Ground, Place, check_rules
 from mishkah.core.seeding import Seeded
 from mishkah.journal import JournalDamaged, JournalFailed
 from mishkah.jsonfile import BadFile
 from mishkah.jsonscan import lines_of
 from mishkah.lock import locked
 from mishkah.plugins import Plugins, collect, installed
-from mishkah.roles import ACCESS
+from mishkah.rolecheck import check_roles
 from mishkah.sqlite import StoreFile, verified
 from mishkah.watchdog import Watchdog
 
@@ -66,7 +64,7 @@ def check(catalog: Catalog, stores: Iterable[StoreId] | None = None) -> list[Fin
             notes += recipe.notes
     if stores is None:
         findings += _unused_rules(catalog)
-        told = list(_access(catalog))
+        told = list(check_roles(catalog, catalog.access, catalog.roles))
         findings += mistakes(told)
         notes += [finding for finding in told if finding.note]
     found = dict.fromkeys([*findings, *notes])
@@ -90,33 +88,6 @@ def _unused_rules(catalog: Catalog) -> Iterable[Finding]:
                 yield Finding(
                     SEQUENCES, f"$.branches.{branch}.{module}", "this branch has no such module"
                 )
-
-
-def _access(catalog: Catalog) -> Iterable[Finding]:
-    """Hold the installation's roles against every schema that they may meet."""
-    access, branches = catalog.access, catalog.branches
-    if access is None:
-        return
-    rules = [rule for role in access.roles.values() for rule in role.rules]
-    named = {branch for rule in rules for branch in rule.branches}
-    others = sorted((named | catalog.made_by_patterns()).difference(branches.branches))
-    stores = [*catalog.listed]
-    stores += [StoreId(branch, m) for branch in others for m in branches.modules_of(branch) or ()]
-    # What a pattern will open has the package's schema, as far as there is one.
-    stores += [StoreId(ANY, m) for pattern in branches.patterns for m in pattern.modules]
-    places: list[Place] = []
-    for store in stores:
-        with suppress(BadFile):
-            branch = None if store.branch == ANY else store.branch
-            places.append(Place(branch, catalog.schema(store)))
-    ground = Ground(
-        roles=catalog.roles,
-        is_branch=lambda branch: branches.modules_of(branch) is not None,
-        modules=frozenset(catalog.named_modules),
-        places=places,
-    )
-    for problem, note in check_rules(access, ground):
-        yield Finding(ACCESS, problem.path, problem.message, note=note)
 
 
 def check_files(catalog: Catalog) -> Iterable[Finding]:

@@ -154,6 +154,8 @@ class Dispatch:
                 self._index.setdefault(slot, {})[view.id] = audience
                 if slot[1]:
                     self._fields[slot[0]].add(slot[1])
+        elif not audience.is_looked_at():  # it may be forgotten or not: that must not be seen
+            audience.prev = seq
         return audience
 
     def _sweep(self) -> None:

@@ -41,7 +41,8 @@ class Listener:
     it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
     `told` is the last commit that the client knows of: those of the log after it may be none that
     its view shows. `resync` is said when the view falls behind. `asked` is what the client wants to
-    see, `view` what of it may be seen.
+    see, `view` what of it may be seen. One that is *held* shows nothing, until its store has looked
+    what may be seen by now.
     """
 
     def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
@@ -55,7 +56,13 @@ class Listener:
         self.live = False
         self.asking = False
         self.gone = False
+        self.held = False
         outbox.listeners.append(self)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether its client is still to be shown what it shows."""
+        return not (self.gone or self.held)
 
     def is_called(self, view: str) -> bool:
         """Tell whether its client means it by *view*: ``*`` is all that it may read of a store."""
@@ -83,10 +90,17 @@ _REST = _Letter((b"",))
 
 
 def _while_wanted(listener: Listener, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces*, until nobody wants them, or may see them, any more."""
+    """Yield *pieces*, until nobody wants them, or may see them, any more.
+
+    A seed socket's are one message: behind half of it nothing can be said.
+    """
+    begun = False
     for piece in pieces:
-        if listener.gone:
+        if not listener.wanted:
+            if begun and listener.seed:
+                listener.outbox.break_off()
             return
+        begun = True
         yield piece
 
 
@@ -185,14 +199,14 @@ class Outbox:
 
     def put_missed(self, listener: Listener, pieces: Sequence[Piece], *, more: bool) -> None:
         """Queue what a listener that is not live has missed; with *more*, it is to ask for more."""
-        if self.open and not listener.gone:
+        if self.open and listener.wanted:
             self._add(listener, pieces)
             if more:
                 self._append(_Letter((), listener=listener, upto=pieces[-1].upto, more=True))
 
     def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
-        if self.open and not listener.gone:
+        if self.open and listener.wanted:
             filtered = listener.view is not None and listener.view.is_work
             wanted = _while_wanted(listener, pieces)
             letter = _Letter(
@@ -332,11 +346,21 @@ class Outbox:
 
     def forget(self, listener: Listener, notice: bytes = b"") -> None:
         """Drop a subscription, and what waits of it; say *notice* before all that is left."""
-        listener.live, listener.gone = False, True
+        listener.gone = True
         self.listeners = [other for other in self.listeners if other is not listener]
+        self.hold(listener)
+        if notice:
+            self._keep([_Letter((notice,), len(notice)), *self._letters])
+
+    def hold(self, listener: Listener) -> None:
+        """Show nothing more of a subscription, and drop what waits of it."""
+        listener.live, listener.held = False, True
         self._behind = [other for other in self._behind if other is not listener]
-        left = [letter for letter in self._letters if letter.listener is not listener]
-        self._keep([_Letter((notice,), len(notice)), *left] if notice else left)
+        self._keep([letter for letter in self._letters if letter.listener is not listener])
+
+    def break_off(self) -> None:
+        """Say nothing more, since half a message was sent; it is closing."""
+        self._keep(())
 
     def _fall_behind(self) -> None:
         """Drop what waits of the views, and say so before the answers that stay."""
@@ -345,12 +369,12 @@ class Outbox:
         notices = [
             _Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)
             for one in self.listeners
-            if one.resync
+            if one.resync and one.wanted
         ]
         self._keep([*notices, *answers])
         for listener in self.listeners:
             listener.live = False
-        self._behind = list(self.listeners)
+        self._behind = [listener for listener in self.listeners if listener.wanted]
         self._wake()
 
     def _keep(self, letters: Iterable[_Letter]) -> None:

@@ -11,8 +11,8 @@ from importlib.resources.abc import Traversable
 
 import pluggy
 
+from mishkah.core.judging import Validator
 from mishkah.core.sequences import MakeFormat
-from mishkah.core.transact import Validator
 
 GROUP = "mishkah"
 """The entry points' group, and the plugins' project name for pluggy."""

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import trio
 from trio_websocket import WebSocketConnection
 
-from mishkah.catalog import Catalog
+from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commands import is_name
-from mishkah.core.errors import BadMessage, Refused, UnknownModule
+from mishkah.core.errors import AuthRequired, BadMessage, Refused, UnknownModule
 from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
@@ -21,6 +21,7 @@ from mishkah.http.door import Door
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Guests
 from mishkah.http.handshake import Upgrade
+from mishkah.identity.configuration import Configuration
 from mishkah.identity.gate import ClosedGate, Roles
 from mishkah.identity.hasher import Hasher
 from mishkah.identity.identity import Identity
@@ -33,6 +34,7 @@ from mishkah.limits import Limits
 from mishkah.rates import Rates
 from mishkah.requests import Request
 from mishkah.rights import Rights
+from mishkah.rolecheck import check_roles
 from mishkah.roles import ACCESS
 from mishkah.session import FAREWELL, Session
 from mishkah.site.assembly import make_site
@@ -82,9 +84,12 @@ class House:
         self.rates = Rates(limits, self.tally.limited)
         self.identity = None if hasher is None else self._identity(hasher)
         self.gate: Gate = gate or OpenGate()
+        self._configuration: Configuration | None = None
         if self.identity is not None:
-            self.gate = ClosedGate(self.identity, self._roles, clock)
-            sessions.start_soon(self._guard, self.identity, self.gate)
+            closed = self.gate = ClosedGate(self.identity, self._roles, clock)
+            files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
+            self._configuration = Configuration(closed, catalog.data, files, ACCESS, clock)
+            sessions.start_soon(self._guard, self.identity, self._configuration)
         self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
 
     async def open_listed(self) -> None:
@@ -93,6 +98,8 @@ class House:
             self.inbox(store)
         for keeper in list(self.keepers.values()):
             await keeper.settled.wait()
+        if self._configuration is not None:
+            await self._configuration.note()
 
     def inbox(self, store: StoreId) -> trio.MemorySendChannel[Request]:
         """Return the way into *store*, which is opened if it is not. Raises BadFile."""
@@ -116,8 +123,7 @@ class House:
     async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
         outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
         rights = self.rights()
-        if (identity := self.identity) is not None:
-            outbox.told = lambda code: identity.refused(rights.who, code, upgrade.address)
+        outbox.told = lambda code: self._refused(rights, code, upgrade.address)
         try:
             talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
@@ -137,21 +143,31 @@ class House:
         throttle = Throttle(self._limits, self.tally.limited)
         return Identity(self.keepers[IDENTITY], inbox, hasher, throttle)
 
-    async def _guard(self, identity: Identity, gate: ClosedGate) -> None:
+    async def _guard(self, identity: Identity, configuration: Configuration) -> None:
         """Keep up what the gate stands on, until the house is stopped."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(gate.follow, self.catalog.data / ACCESS)
+            nursery.start_soon(configuration.follow)
             nursery.start_soon(identity.run)
             await self.stopping.wait()
             nursery.cancel_scope.cancel()
 
     def _roles(self) -> Roles:
+        """Return the roles as their files say by now. Raises BadFile as a start would."""
         access, roles = self.catalog.read_roles()
+        told = check_roles(self.catalog, access, roles)
+        if wrong := [finding for finding in told if not finding.note]:
+            raise BadFile(*wrong)
         return {**roles}, access.public if access else ()
 
     def rights(self) -> Rights:
         """Return the rights of a client who has shown nothing yet."""
         return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
+
+    def _refused(self, rights: Rights, code: str, address: str | None) -> None:
+        """Let it be noted that somebody on a socket was told *code*; see `note_refusal`."""
+        stranger = code == AuthRequired.code and not rights.tried
+        if self.identity is not None and not stranger:
+            self.identity.refused(rights.who, code, address)
 
     def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:
         if upgrade.token is not None or not upgrade.v1:

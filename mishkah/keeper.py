@@ -1,7 +1,7 @@
 """Keeping one store up: opened from disk, filled when new, opened again when its journal fails."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import trio
@@ -41,7 +41,8 @@ class Keeper:
 
     `status` is "opening", "serving" or "failed"; `settled` is set when the first attempt is over.
     While it is serving, `store` is there, and `reader` reads what is committed; the commits up to
-    `migrated` are of an older schema.
+    `migrated` are of an older schema. `heard` is told of each commit, and None when all may be new:
+    the store was opened, perhaps again.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Keeper:
         self.reader: Reader | None = None
         self.migrated = 0
         self.tally = StoreTally()
+        self.heard: Callable[[Commit | None], None] | None = None
         self.clock = clock
         self._open_journal = open_journal
         self._inbox = inbox
@@ -88,6 +90,10 @@ class Keeper:
                     return
                 delay = min(delay * 2, LONGEST_DELAY)
 
+    def _tell(self, commit: Commit | None) -> None:
+        if self.heard is not None:
+            self.heard(commit)
+
     def _became(self, status: str) -> None:
         self.status = status
         self.settled.set()
@@ -103,8 +109,9 @@ class Keeper:
             if state.seq == 0:
                 state = await self._fill(journal, state)
             await self._adopt(journal, state)
-            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally)
+            store = Store(self.recipe.id, rules, state, journal, self.clock, self.tally, self._tell)
             self.store, self.reader, self.migrated = store, journal.reader, journal.migrated
+            self._tell(None)
             self._became("serving")
             batch: list[Request] = []
             try:

@@ -27,8 +27,10 @@ def locked(data: Path) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            file = os.open(data / LOCK, _HOW, 0o666)
+            file = os.open(data / LOCK, _HOW, 0o600)  # who can open it, can lock it
             stack.callback(os.close, file)
+            with contextlib.suppress(OSError):
+                os.fchmod(file, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise Taken(f"a server already serves {data}; stop it first") from error

@@ -12,9 +12,9 @@ import pluggy
 from mishkah import hookspecs
 from mishkah.core.draft import View
 from mishkah.core.errors import Invalid, PluginFailed
+from mishkah.core.judging import Validator
 from mishkah.core.schema import Row
 from mishkah.core.sequences import MakeFormat, Rule, SequenceFormat
-from mishkah.core.transact import Validator
 from mishkah.watchdog import Watchdog
 
 log = logging.getLogger(__name__)

@@ -4,12 +4,12 @@ import msgspec
 import trio
 
 from mishkah.core.errors import Refused
-from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.core.seen import Author, author
 from mishkah.feed import Listener, Outbox
 from mishkah.journal import NameKey
+from mishkah.rights import Standing
 from mishkah.who import NOBODY, Who
 
 MAX_BATCH = 512
@@ -25,7 +25,7 @@ _OWNED = "\x1f"
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
-    *grant* is what its user may do; None may do all.
+    *standing* tells what its user may do when its turn comes; None may do all.
 
     One that is *exact* is refused where its row was changed after its base at all, by anybody, in
     any field (If-Match of RFC 9110, 13.1.1); others merge what does not clash.
@@ -38,7 +38,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     client: str | None = None
     who: Who = NOBODY
     exact: bool = False
-    grant: Grant | None = None
+    standing: Standing | None = None
 
     @property
     def key(self) -> NameKey | None:
@@ -72,15 +72,15 @@ class Join(msgspec.Struct, frozen=True):
     outbox: Outbox
     listener: Listener
     asked: Subscribe
-    grant: Grant | None = None
+    standing: Standing | None = None
 
 
 class Reseat(msgspec.Struct, frozen=True):
-    """What I may do has changed to *grant*: show me that, and no more."""
+    """What I may do in *store* has changed: show me what *standing* tells by now, and no more."""
 
     outbox: Outbox
-    listener: Listener
-    grant: Grant
+    store: StoreId
+    standing: Standing
 
 
 class Missed(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class Look(msgspec.Struct, frozen=True):
     outbox: Outbox
     query: Query
     size: int
-    grant: Grant | None = None
+    standing: Standing | None = None
 
 
 class Part(msgspec.Struct, frozen=True):

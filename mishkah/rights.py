@@ -16,6 +16,35 @@ _LONGEST = 3600.0
 """Seconds after which the clock is looked at again: it may have been set."""
 
 
+class Standing:
+    """What *who* may do in *store*, whenever it is asked: what waits goes by what is so then."""
+
+    def __init__(self, gate: Gate, who: Who, store: StoreId, schema: Schema) -> None:
+        self._gate = gate
+        self._who = who
+        self._store = store
+        self._schema = schema
+        self._version = -1
+
+    def __call__(self) -> Grant:
+        """Return what may be done. Raises AuthExpired, AuthRequired, UnknownModule for nothing."""
+        if not is_current(self._gate, self._who, self._version):
+            version = self._gate.changes.version
+            who = self._gate.again(self._who) if self._version >= 0 else self._who
+            if not self._gate.may_enter(who, self._store):
+                raise UnknownModule
+            self._grant = self._gate.grant(who, self._store, self._schema)
+            self._who, self._version = who, version
+        return self._grant
+
+
+def is_current(gate: Gate, who: Who, version: int) -> bool:
+    """Tell whether nothing has changed since *version* of what *gate* says of *who*."""
+    return version == gate.changes.version and not (
+        who.expires is not None and who.expires <= gate.now()
+    )
+
+
 class Rights:
     """Who speaks on one socket, or by one request, and its grant in each store.
 
@@ -25,9 +54,12 @@ class Rights:
     def __init__(self, gate: Gate, schema_of: SchemaOf) -> None:
         self._gate = gate
         self._schema_of = schema_of
-        self._grants: dict[StoreId, Grant] = {}
+        self._standings: dict[StoreId, Standing] = {}
         self.shown = False
         """Whether a token was shown that let somebody in."""
+        self.tried = False
+        """Whether any token was shown."""
+        self._became = self._followed = 0
         self._become(NOBODY)
 
     def show(self, token: str | None) -> None:
@@ -36,6 +68,7 @@ class Rights:
         Raises AuthRequired where it lets nobody in, AuthExpired where it did; nothing has changed
         then.
         """
+        self.tried = self.tried or token is not None
         self._become(self._gate.identify(token))
         self.shown = token is not None
 
@@ -49,27 +82,29 @@ class Rights:
 
     def grant(self, store: StoreId) -> Grant:
         """Return what may be done in *store*, which is open. Raises UnknownModule for nothing."""
-        known = self._grants.get(store)
+        return self.standing(store)()
+
+    def standing(self, store: StoreId) -> Standing:
+        """Return what tells what who speaks now may do in *store*, then and later."""
+        known = self._standings.get(store)
         if known is None:
-            if not self.may_enter(store):
-                raise UnknownModule
-            known = self._gate.grant(self.who, store, self._schema_of(store))
-            self._grants[store] = known
+            known = Standing(self._gate, self.who, store, self._schema_of(store))
+            self._standings[store] = known
         return known
 
     async def change(self) -> None:
-        """Wait until `check` may have something to say."""
-        while self._is_current():
+        """Wait until `check` may have something to say; who checks meanwhile takes nothing away."""
+        while self._followed == self._became and self._is_current():
             left = _LONGEST if self.who.expires is None else self.who.expires - self._gate.now()
             with trio.move_on_after(min(max(left, 0.0), _LONGEST)):
                 await self._gate.changes.next()
+        self._followed = self._became
 
     def _become(self, who: Who) -> None:
         self.who = who
+        self._became += 1
         self._version = self._gate.changes.version
-        self._grants.clear()
+        self._standings.clear()
 
     def _is_current(self) -> bool:
-        expires = self.who.expires
-        late = expires is not None and expires <= self._gate.now()
-        return self._version == self._gate.changes.version and not late
+        return is_current(self._gate, self.who, self._version)

@@ -1,17 +1,21 @@
 """What one store shows to whom: snapshots, the log to those who come back, commits to all."""
 
+from collections.abc import Callable
+
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Refused, TooLarge, too_many
-from mishkah.core.frames import POLICY_VIOLATION, SERVICE_RESTART
+from mishkah.core.frames import POLICY_VIOLATION
 from mishkah.core.grants import Grant
+from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE, Ref, Subscribe
 from mishkah.core.missed import as_they_were, without_visits
 from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch, together
-from mishkah.feed import Listener, Piece
+from mishkah.feed import Listener, Outbox, Piece
+from mishkah.following import OTHER_RIGHTS, shows_the_same
 from mishkah.journal import Journal
 from mishkah.tally import StoreTally
 
@@ -19,7 +23,6 @@ STEP = 1000
 """Commits of the log that are read at a time, while the others wait."""
 STEP_BYTES = 2**20
 """Bytes of them that are sent at a time, about."""
-OTHER_RIGHTS = (SERVICE_RESTART, "what you may see has changed")
 BAD_VIEW = (POLICY_VIOLATION, "there are no such tables")
 FAR = 1000
 """So many missed commits may be more to send than a snapshot; it is looked at."""
@@ -58,10 +61,12 @@ class Showing:
         """Send what was noted."""
         self._dispatch.publish()
 
-    async def subscribe(self, listener: Listener, asked: Subscribe, grant: Grant) -> None:
+    async def subscribe(
+        self, listener: Listener, asked: Subscribe, standing: Callable[[], Grant]
+    ) -> None:
         """Begin a subscription: say so, then send what *listener* has not seen."""
         try:
-            view = read_view(grant, asked.tables, asked.where)
+            view = read_view(standing(), asked.tables, asked.where)
             listener.asked = asked
             self._replace(listener, view)
         except Refused as refusal:
@@ -82,30 +87,38 @@ class Showing:
         else:
             self._send_snapshot(listener, view)
 
-    def reseat(self, listener: Listener, grant: Grant) -> None:
-        """Show *listener* what its client may see from now on, where that is something else.
+    def reseat(self, outbox: Outbox, store: StoreId, standing: Callable[[], Grant]) -> None:
+        """Show in each view of *outbox* what its client may see by now, where that is another.
 
         What waits of the old view is dropped, and the client told so before the answers that are
         left: their commits it will see in the snapshot. One that can't be told, or whose view is
-        no more, is closed, to come back.
+        no more, is closed, to come back. Who may be there no more is sent away by who follows that.
         """
-        if listener.gone or listener.asked is None or listener.view is None:
+        try:
+            grant = standing()
+        except Refused:
+            return
+        for listener in list(outbox.listeners):
+            if listener.store == store and outbox.open:
+                self._reseat(listener, grant)
+
+    def _reseat(self, listener: Listener, grant: Grant) -> None:
+        asked, old, outbox = listener.asked, listener.view, listener.outbox
+        if asked is None or old is None:
+            return
+        if not listener.held and shows_the_same(listener, grant):
             return
         try:
-            view = read_view(grant, listener.asked.tables, listener.asked.where)
+            view = read_view(grant, asked.tables, asked.where)
         except Refused:
             view = None
-        if view is not None and view.id == listener.view.id:
-            return
-        outbox = listener.outbox
         if view is None or listener.seed:
             outbox.forget(listener)
             outbox.close(*OTHER_RIGHTS)
             return
-        old = listener.view
         outbox.forget(listener, self._of(old).tell("RESYNC", old.id, reason="rules"))
         again = Listener(outbox, listener.store, seed=False)
-        again.asked = listener.asked
+        again.asked = asked
         self._replace(again, view)
         self._welcome(again, view, None, resumed=False)
         self._send_snapshot(again, view)
@@ -114,7 +127,7 @@ class Showing:
         """Send what a listener that fell behind has missed."""
         view = listener.view
         listener.asking = False
-        if listener.gone or listener.live or view is None or not listener.outbox.open:
+        if not listener.wanted or listener.live or view is None or not listener.outbox.open:
             return
         far = slow and not listener.seed and self._is_far(view, listener.cursor)
         missed = None if listener.cursor < 0 or far else await self._read(listener.cursor)
@@ -226,5 +239,5 @@ class Showing:
         if not listener.seed:
             synced = self._of(view).tell("SYNCED", view.id, seq=seq)
             listener.outbox.put_missed(listener, [Piece(synced, seq)], more=False)
-        if not listener.gone and listener.outbox.open:
+        if listener.wanted and listener.outbox.open:
             self._dispatch.join(listener, view, seq)

@@ -1,7 +1,7 @@
 """The task that owns one module's rows in one branch: everything enters by its inbox, in order."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 import trio
@@ -12,12 +12,13 @@ from mishkah.core.commands import digest
 from mishkah.core.commit import Commit, Name, as_now
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Internal, RefReused, Refused, StorageFull
-from mishkah.core.grants import everything
+from mishkah.core.grants import Grant, everything, lens_of
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Reseat, Told
@@ -71,7 +72,8 @@ class Store:
     """One module's rows, its listeners and its history's end.
 
     Raises what the journal raises, but JournalFull: then memory is as before, the batch's outcome
-    may be unknown, and the store is to be dropped and opened again.
+    may be unknown, and the store is to be dropped and opened again. *applied* is told of each
+    commit when it is in memory.
     """
 
     def __init__(
@@ -82,12 +84,14 @@ class Store:
         journal: Journal,
         clock: Clock,
         tally: StoreTally | None = None,
+        applied: Callable[[Commit], None] | None = None,
     ) -> None:
         self._rules = rules
         self._state = state
         self._journal = journal
         self._clock = clock
         self._tally = tally or StoreTally()
+        self._applied = applied
         self._all = everything(rules.schema)
         signature = wire.Signature(identity, journal.epoch)
         self._showing = Showing(signature, rules.schema, state, journal, self._tally)
@@ -164,7 +168,7 @@ class Store:
                 device=request.who.device,
                 session=request.who.session,
                 seen=work.rivals.of(request),
-                grant=request.grant or self._all,
+                grant=self._may(request),
             )
             seq = self._state.seq + len(work.commits) + 1
             commit = transact(work.draft, seq, asked, self._rules, self._clock())
@@ -192,19 +196,17 @@ class Store:
         for outcome in outcomes:
             if isinstance(outcome, _Done):
                 self._state.apply(outcome.commit)
+                if self._applied is not None:
+                    self._applied(outcome.commit)
                 self._showing.note(outcome.commit)
                 if (ref := outcome.ask.command.ref) is not None:
-                    grant = outcome.ask.grant or self._all
-                    ack = wire.ack(ref, outcome.commit.seq, outcome.commit, grant)
+                    ack = self._ack(outcome.ask, ref, outcome.commit.seq, outcome.commit)
                     answers.append((outcome.ask.outbox, ack))
-                    self._tally.acks += 1
             elif isinstance(outcome, _Again):
                 ref = outcome.ask.command.ref
                 assert ref is not None
-                grant = outcome.ask.grant or self._all
-                ack = wire.ack(ref, outcome.seq, outcome.commit, grant, dup=True)
+                ack = self._ack(outcome.ask, ref, outcome.seq, outcome.commit, dup=True)
                 answers.append((outcome.ask.outbox, ack))
-                self._tally.acks += 1
             elif isinstance(outcome, _No):
                 error = outcome.outbox.refusal(outcome.refusal, outcome.ref)
                 answers.append((outcome.outbox, error))
@@ -212,6 +214,20 @@ class Store:
                 self._publish(answers)
                 await self._attend(outcome)
         self._publish(answers)
+
+    def _may(self, request: Ask | Join | Look) -> Grant:
+        """Return what who asks may do by now. Raises Refused where that is nothing any more."""
+        return self._all if request.standing is None else request.standing()
+
+    def _ack(
+        self, ask: Ask, ref: Ref, seq: int, commit: Commit | None, *, dup: bool = False
+    ) -> bytes:
+        """Return the ACK of what is done, with what its user may read of it by now."""
+        self._tally.acks += 1
+        try:
+            return wire.ack(ref, seq, commit, self._may(ask), dup=dup)
+        except Refused:
+            return wire.ack(ref, seq, None, self._all, dup=dup)
 
     def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
         """Send everyone the deltas, as one, and then the answers; empty the list."""
@@ -227,10 +243,10 @@ class Store:
 
     async def _attend(self, request: Join | Reseat | Missed | Part | Look | Leave) -> None:
         match request:
-            case Join(_, listener, asked, grant):
-                await self._showing.subscribe(listener, asked, grant or self._all)
-            case Reseat(_, listener, grant):
-                self._showing.reseat(listener, grant)
+            case Join(_, listener, asked, _):
+                await self._showing.subscribe(listener, asked, lambda: self._may(request))
+            case Reseat(outbox, store, standing):
+                self._showing.reseat(outbox, store, standing)
             case Missed(_, listener, slow):
                 await self._showing.catch_up(listener, slow=slow)
             case Part(outbox, store, view):
@@ -246,25 +262,38 @@ class Store:
         """Answer a query over the rows of this moment, while the answer is sent."""
         outbox, asked = request.outbox, request.query
         try:
-            question = read_question(request.grant or self._all, asked)
-            rows = question.candidates(self._state)
+            question, rows, lens = self._ready(request)
         except Refused as refusal:
             outbox.refuse(refusal, asked.ref)
         else:
-            answer = _result(question, rows, asked.ref, self._state.seq, outbox)
+            answer = self._result(request, question, rows, lens)
             outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
+    def _ready(self, request: Look) -> tuple[Question, Sequence[bytes], str]:
+        """Return the question, the rows of this moment, and the lens that they are seen through."""
+        grant = self._may(request)
+        question = read_question(grant, request.query)
+        lens = lens_of([grant.tables[question.table.name]])
+        return question, question.candidates(self._state), lens
 
-def _result(
-    question: Question, rows: Sequence[bytes], ref: Ref | None, seq: int, outbox: Outbox
-) -> Iterator[bytes]:
-    """Yield nothing while the question is worked out, then its RESULT."""
-    try:
-        for page in question.slices(rows):
-            yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
-    except Refused as refusal:
-        yield outbox.refusal(refusal, ref)
+    def _result(
+        self, request: Look, question: Question, rows: Sequence[bytes], lens: str
+    ) -> Iterator[bytes]:
+        """Yield nothing while the question is worked out, then its RESULT.
+
+        It begins anew where its reader may see something else before it has come.
+        """
+        seq, ref = self._state.seq, request.query.ref
+        try:
+            for page in question.slices(rows):
+                if lens != lens_of([self._may(request).tables[question.table.name]]):
+                    question, rows, lens = self._ready(request)
+                    yield from self._result(request, question, rows, lens)
+                    return
+                yield b"" if page is None else wire.result(ref, page.rows, page.next, seq)
+        except Refused as refusal:
+            yield request.outbox.refusal(refusal, ref)
 
 
 def _name(ask: Ask) -> Name | None:

@@ -27,7 +27,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
 from mishkah.feed import Listener, Outbox
-from mishkah.following import follow, reseat
+from mishkah.following import follow, reseat, send_away
 from mishkah.limits import Limits
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rights import Rights
@@ -111,9 +111,8 @@ class Talk(ABC):
         store, inbox = room
         match command:
             case Query():
-                grant = self.rights.grant(store)
                 outbox.ask(size)
-                await inbox.send(Look(outbox, command, size, grant))
+                await inbox.send(Look(outbox, command, size, self.rights.standing(store)))
             case Call():
                 await inbox.send(Told(outbox, UnknownAction(), command.ref))
             case Ping():
@@ -121,14 +120,13 @@ class Talk(ABC):
             case Hello() | Subscribe() | Unsubscribe():
                 raise BadMessage(_NOT_HERE)
             case _:
-                grant = self.rights.grant(store)
                 ask = Ask(
                     outbox=outbox,
                     command=command,
                     size=size,
                     number=outbox.ask(size),
                     client=self.client,
-                    grant=grant,
+                    standing=self.rights.standing(store),
                     who=self.rights.who,
                 )
                 await inbox.send(ask)
@@ -156,17 +154,17 @@ class SeedTalk(Talk):
 
     async def begin(self, receive: Receive) -> None:
         listener = Listener(self.outbox, self._store, seed=True)
-        grant = self.rights.grant(self._store)
-        await self._inbox.send(Join(self.outbox, listener, self._asked, grant))
+        standing = self.rights.standing(self._store)
+        await self._inbox.send(Join(self.outbox, listener, self._asked, standing))
 
     async def hear(self, message: str | bytes) -> None:
         try:
             self.rights.check()
             command = decode(message, self.limits.depth)
             if command.branch not in (None, self._store.branch):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             if command.module not in (None, self._store.module):
-                raise Forbidden
+                raise Forbidden(_OTHER_STORE)
             await self._do((self._store, self._inbox), command, len(message))
         except Refused as refusal:
             await self._inbox.send(Told(self.outbox, refusal, salvage_ref(message)))
@@ -237,18 +235,23 @@ class TalkV1(Talk):
             self._refuse(refusal, message)
 
     async def _hello_again(self, hello: Hello) -> None:
-        """Take another token for the one that was shown, and cut nothing."""
+        """Take another token for the one that was shown, and cut nothing.
+
+        Who has a store open that the other token does not let into is sent away.
+        """
         if hello.client not in (None, self.client):
             raise BadMessage(_ANOTHER_CLIENT)
         self._greet(hello)
-        await reseat(self.rights, self.outbox, self.inboxes.__getitem__)
+        try:
+            await reseat(self.rights, self.outbox, self.inboxes.__getitem__)
+        except Refused as refusal:
+            send_away(self.outbox, refusal)
 
     async def _ask(self, store: StoreId, inbox: Inbox, command: Message, size: int) -> None:
         match command:
             case Subscribe():
-                grant = self.rights.grant(store)
                 listener = Listener(self.outbox, store, seed=False)
-                await inbox.send(Join(self.outbox, listener, command, grant))
+                await inbox.send(Join(self.outbox, listener, command, self.rights.standing(store)))
             case Unsubscribe():
                 await inbox.send(Part(self.outbox, store, command.view))
             case _:
@@ -283,6 +286,10 @@ BAD_CLIENT = Text(
 _NOT_HERE = Text(
     "This message belongs to the subprotocol mishkah.v1, and HELLO is its first",
     "هذه الرسالة تخص البروتوكول mishkah.v1، وأولها HELLO",
+)
+_OTHER_STORE = Text(
+    "This connection belongs to another branch or module",
+    "هذا الاتصال يخص فرعًا أو مودولًا آخر",
 )
 _HELLO_FIRST = Text("The first message is HELLO", "أول رسالة هي HELLO")
 _ANOTHER_CLIENT = Text(

@@ -5,7 +5,10 @@ import msgspec
 from mishkah.core.ids import StoreId
 from mishkah.core.reach import ANY, Scope
 
-__all__ = ["ANY", "NOBODY", "Scope", "Who"]
+__all__ = ["ANY", "NOBODY", "PUBLIC", "Scope", "Who"]
+
+PUBLIC = "public"
+"""Whose the names of writes are that come without a token."""
 
 
 class Who(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +30,14 @@ class Who(msgspec.Struct, frozen=True, kw_only=True):
     def role_in(self, store: StoreId) -> str | None:
         """Return the role that counts in *store*; None where there is none."""
         return next((scope.role for scope in self.scopes if scope.covers(store)), None) or None
+
+    @property
+    def in_person(self) -> bool:
+        """Whether a password or a token of one's own let them in: no till, no PIN, no open door.
+
+        The house's own stores are for nobody else.
+        """
+        return self.device is None and self.owner != PUBLIC
 
 
 NOBODY = Who()

@@ -14,12 +14,13 @@ from mishkah.core.access import grant_of
 from mishkah.core.errors import Refused
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.schema import with_unique
 from mishkah.core.seeding import Seeded, Seeds
 from mishkah.core.sequences import make_sequence
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.core.values import number
 from mishkah.roles import ready_made
 

@@ -97,5 +97,5 @@ def end_sessions(user: str, data: Path, as_json: bool) -> None:
     """Let USER sign in anew everywhere; open sockets of their sessions close at once."""
     with trouble():
         told = ask(load_catalog(data), "end_sessions", user=user)
-    finish({"user": user, **told}, f"{told['ended']} sessions of {user} have ended.",
+    finish({"user": user, **told}, f"Sessions of {user} that have ended: {told['ended']}.",
            as_json=as_json)  # fmt: skip

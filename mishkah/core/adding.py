@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from mishkah.core.errors import Detail, Text, pointer
-from mishkah.core.schema import Known, Row, Table
+from mishkah.core.filling import Known
+from mishkah.core.schema import Row, Table
 
 NUMERIC = ("integer", "decimal")
 UNNAMED = Text(

@@ -74,10 +74,7 @@ def too_many(most: int) -> Text:
 
 class Forbidden(Refused):
     code = "FORBIDDEN"
-    text = Text(
-        "This connection belongs to another branch or module",
-        "هذا الاتصال يخص فرعًا أو مودولًا آخر",
-    )
+    text = Text("This is not allowed", "هذا غير مسموح به")
 
 
 class AuthRequired(Refused):

@@ -200,6 +200,8 @@ def lens_of(tables: Iterable[TableGrant]) -> str:
     """Return the name of what *tables* leave out; "" where they show all that is public.
 
     A replica that was seen through one lens is of no use through another: so it joins the epoch.
+    Who has the same lens shares frames and snapshots, so it is long enough that among all people of
+    all shops no two have the same by chance.
     """
     kept = {
         one.table.name: [
@@ -209,7 +211,7 @@ def lens_of(tables: Iterable[TableGrant]) -> str:
         for one in tables
         if one.restricted
     }
-    return blake2b(_encode(kept), digest_size=4).hexdigest() if kept else ""
+    return blake2b(_encode(kept), digest_size=8).hexdigest() if kept else ""
 
 
 NOT_ALLOWED = Text("You may not do this", "ليس لديك إذن بهذا")

@@ -9,12 +9,13 @@ import msgspec
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.legacy.values import read_row
 from mishkah.core.messages import Delete, Insert, Op, Transaction, Update, Write
 from mishkah.core.schema import Schema
 from mishkah.core.shapes import ConfigFile, Misfit, fit
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 
 class Seeds(ConfigFile, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Work out what a command would do, without doing it."""
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, NoReturn
 
 import msgspec
@@ -10,52 +10,28 @@ from msgspec import UNSET
 from mishkah.core.adding import UNNAMED, added
 from mishkah.core.commands import ops_of
 from mishkah.core.commit import Change, Commit, Name
-from mishkah.core.draft import Draft, Ground, View
+from mishkah.core.draft import Draft, Ground
 from mishkah.core.errors import (
     BadMessage,
-    BrokenReference,
     Conflict,
     Detail,
     Duplicate,
-    Invalid,
     InvalidRow,
     NotFound,
     Refused,
     Text,
     pointer,
 )
+from mishkah.core.filling import Occasion, changed, complete
 from mishkah.core.grants import DELETE, INSERT, UPDATE, Grant, Place, TableGrant, everything
+from mishkah.core.judging import Rules, judge
 from mishkah.core.messages import Delete, Insert, Next, Op, Transaction, Update, Write
 from mishkah.core.numbering import NO_SEQUENCE, check_numbers, next_number, number_row
-from mishkah.core.references import Left, check_references, referring
+from mishkah.core.references import Left, referring
 from mishkah.core.rules import CASCADE, SET_NULL
-from mishkah.core.schema import Occasion, Row, Schema, Table, copied
+from mishkah.core.schema import Row, Table
 from mishkah.core.seen import Seen
-from mishkah.core.sequences import Sequence
 from mishkah.core.values import stamp
-
-Validator = Callable[[Row, Row | None, View], None]
-"""(the new row, the old one or None, the store as the command would leave it) → None or `Invalid`.
-
-Called for every row that a command inserts or updates, after all its changes are drawn.
-"""
-
-
-Law = Callable[[View], None]
-"""(the store as a command would leave it) → None or `Invalid`.
-
-Called once for every command that touches its table, deletions included.
-"""
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """All that decides whether a command of one store is taken."""
-
-    schema: Schema
-    sequences: Mapping[str, tuple[Sequence, ...]] = {}
-    validators: Mapping[str, tuple[Validator, ...]] = {}
-    laws: Mapping[str, tuple[Law, ...]] = {}
-    zone: tzinfo = UTC
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +68,7 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         except Refused as refusal:
             refusals.append(refusal)
     if not refusals:
-        refusals = work.validate()
+        refusals = judge(work.draft, work.touched, work.left, rules, work.grant)
     if refusals:
         _refuse(refusals)
     return Commit(
@@ -126,7 +102,7 @@ class _Work:
 
     def __init__(self, draft: Draft, seq: int, asked: Asked, rules: Rules, local: datetime) -> None:
         self.draft = draft
-        self._grant = asked.grant or everything(rules.schema)
+        self.grant = asked.grant or everything(rules.schema)
         self._named = asked.name is not None
         self._seen = asked.seen
         self._seq = seq
@@ -134,12 +110,12 @@ class _Work:
         self._local = local
         today = local.date().isoformat()
         self._by = Occasion(now=stamp(local), today=today, importing=asked.importing)
-        self._touched: dict[tuple[str, str], tuple[Row | None, Place]] = {}
-        self._left: list[Left] = []
+        self.touched: dict[tuple[str, str], tuple[Row | None, Place]] = {}
+        self.left: list[Left] = []
 
     def take(self, asked: Next) -> tuple[str, ...]:
         """Take numbers of a sequence that no row has yet."""
-        leave = self._grant.table(asked.table)
+        leave = self.grant.table(asked.table)
         leave.permit(INSERT, ())
         for sequence in self._rules.sequences.get(asked.table, ()):
             if sequence.field == asked.field and asked.field in leave.known:
@@ -149,7 +125,7 @@ class _Work:
         raise InvalidRow(None, (Detail(pointer("field"), "sequence", NO_SEQUENCE),))
 
     def do(self, op: Op, at: Place) -> None:
-        leave = self._grant.table(op.table, at)
+        leave = self.grant.table(op.table, at)
         if isinstance(op, Insert):
             self._insert(leave, op, at)
         elif isinstance(op, Update):
@@ -167,7 +143,7 @@ class _Work:
         if sequences:
             data = number_row(self.draft, sequences, op.data, self._local)
             ours = data.keys() - op.data.keys()
-        row = table.complete(data, self._by, wrong, *at, known=leave.known, ours=ours)
+        row = complete(table, data, self._by, wrong, *at, known=leave.known, ours=ours)
         if sequences:
             given = {name: value for name, value in op.data.items() if name in leave.known}
             check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
@@ -195,9 +171,10 @@ class _Work:
             leave.check_added(op.add, at)
             given = {**added(table, row, op.add, given, wrong, at, leave.known), **given}
         if self._seen is not None and op.changes is not UNSET:
-            self._seen.check(shown, op.id, seq, row, op.changes, at)
+            known = [name for name in op.changes if name in leave.known]
+            self._seen.check(shown, op.id, seq, row, known, at)
         unseen = [name for name in given if not leave.reads_field(name)]
-        changes = table.changed(row, given, self._by, wrong, *at, unseen=unseen, known=leave.known)
+        changes = changed(table, row, given, self._by, wrong, *at, unseen=unseen, known=leave.known)
         leave.check_given(permit, [name for name in given if name in changes], at)
         new = {**row, **changes}
         sequences = self._rules.sequences.get(table.name, ())
@@ -209,7 +186,7 @@ class _Work:
         leave.check_rows(permit, at, row, new)
         if changes:
             self._put(table, op.id, row, new, {name: row[name] for name in changes}, at, seq)
-            self._left.append(Left(table.name, row, at))
+            self.left.append(Left(table.name, row, at))
 
     def _delete(self, leave: TableGrant, op: Delete, at: Place) -> None:
         table, permit = leave.table, leave.permit(DELETE, at)
@@ -228,8 +205,8 @@ class _Work:
         seq, row = self._existing(table, identifier, at)
         change = Change(table=table.name, id=identifier, was=seq, new=None, old=row, json=b"")
         self.draft.put(change, self._seq)
-        self._touched.pop((table.name, identifier), None)
-        self._left.append(Left(table.name, row, at))
+        self.touched.pop((table.name, identifier), None)
+        self.left.append(Left(table.name, row, at))
         with_it: list[tuple[Table, str]] = []
         for child, field, holder in referring(self.draft, table.name, row):
             assert field.references is not None
@@ -239,7 +216,7 @@ class _Work:
                 was, old = self._existing(child, holder, at)
                 kept = {field.name: old[field.name]}
                 self._put(child, holder, old, {**old, field.name: None}, kept, at, was)
-                self._left.append(Left(child.name, old, at))
+                self.left.append(Left(child.name, old, at))
         return with_it[::-1]
 
     def _readable(
@@ -279,8 +256,8 @@ class _Work:
             json=table.encode(new),
         )
         self.draft.put(change, self._seq)
-        first, _ = self._touched.get((table.name, identifier), (before, at))
-        self._touched[table.name, identifier] = (first, at)
+        first, _ = self.touched.get((table.name, identifier), (before, at))
+        self.touched[table.name, identifier] = (first, at)
 
     def _check_unique(
         self,
@@ -308,49 +285,6 @@ class _Work:
                     f"يوجد صف آخر في {table.name} بنفس {fields}",
                 )
                 taken.append(Detail(pointer(*at, index.fields[0]), "unique", text))
-
-    def validate(self) -> list[Refused]:
-        """Check references, then let the plugins see each row as the command would leave it."""
-        if broken := check_references(self.draft, self._touched, self._left, self._grant):
-            return [BrokenReference(None, tuple(broken))]
-        refusals: list[Refused] = []
-        for (name, identifier), (old, at) in self._touched.items():
-            for validator in self._rules.validators.get(name, ()):
-                view = View(self.draft)
-                new = view.get(name, identifier)
-                assert new is not None
-                try:
-                    validator(new, copied(old) if old is not None else None, view)
-                except Invalid as no:
-                    refusals.append(InvalidRow(None, (self._said(no, name, old, at),)))
-        return refusals or (self._obey_laws() if self._rules.laws else [])
-
-    def _obey_laws(self) -> list[Refused]:
-        """Hold the whole store, as the command would leave it, against the tables' laws."""
-        touched = dict.fromkeys(change.table for change in self.draft.changes)
-        broken: list[Refused] = []
-        for law in dict.fromkeys(law for name in touched for law in self._rules.laws.get(name, ())):
-            try:
-                law(View(self.draft))
-            except Invalid as no:
-                theirs = (name for name in touched if law in self._rules.laws.get(name, ()))
-                told = any(self._grant.names(name, ()) for name in theirs)
-                text = no.text if told else InvalidRow.text
-                broken.append(InvalidRow(None, (Detail("", "validator", text),)))
-        return broken
-
-    def _said(self, no: Invalid, table: str, old: Row | None, at: Place) -> Detail:
-        """Return what a validator says; of what the user does not know, only that it is.
-
-        That may be a field, or a row that the command has taken along.
-        """
-        if old is not None and not self._grant.tables[table].reads(old):
-            return Detail(pointer(*at) or "/", "validator", InvalidRow.text)
-        if not no.field or self._grant.names(table, (no.field,)):
-            return Detail(pointer(*at, *filter(None, (no.field,))), "validator", no.text)
-        known = no.field not in self._grant.whole.tables[table].fields
-        text = no.text if known else InvalidRow.text
-        return Detail(pointer(*at, *((no.field,) if known else ())), "validator", text)
 
 
 def _raise(wrong: list[Detail], taken: list[Detail]) -> None:

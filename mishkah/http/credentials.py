@@ -5,7 +5,6 @@ A token is never read from a URL: URLs end up in logs, histories and Referer hea
 
 import re
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
 
 COOKIE = "mishkah_session"
 _BEARER = re.compile(r"Bearer +([!-~]{1,512})", re.ASCII | re.IGNORECASE)
@@ -15,7 +14,9 @@ FOR_GOOD = 400 * 86_400
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def token_of(method: str, headers: Mapping[str, str], origins: frozenset[str]) -> str | None:
+def token_of(
+    method: str, headers: Mapping[str, str], scheme: str, origins: frozenset[str]
+) -> str | None:
     """Return the token of a request, None where it brings none. Names of *headers* are lower.
 
     An Authorization header wins over a cookie, as RFC 6750, 2.1 has it. A cookie, which browsers
@@ -27,7 +28,7 @@ def token_of(method: str, headers: Mapping[str, str], origins: frozenset[str]) -
         return found[1] if found else ""
     token = _cookie(headers.get("cookie", ""))
     asks = method in _SAFE and "upgrade" not in headers
-    return token if token and (asks or is_own(headers, origins)) else None
+    return token if token and (asks or is_own(headers, scheme, origins)) else None
 
 
 def is_by_cookie(headers: Mapping[str, str]) -> bool:
@@ -51,14 +52,16 @@ def challenge(headers: Mapping[str, str]) -> str:
     return 'Bearer realm="mishkah"' + (', error="invalid_token"' if shown else "")
 
 
-def is_foreign(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
+def is_foreign(headers: Mapping[str, str], scheme: str, origins: frozenset[str]) -> bool:
     """Tell whether a page sent a request that is not this server's, nor one of *origins*."""
     from_page = "origin" in headers or "sec-fetch-site" in headers
-    return from_page and not is_own(headers, origins)
+    return from_page and not is_own(headers, scheme, origins)
 
 
-def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
+def is_own(headers: Mapping[str, str], scheme: str, origins: frozenset[str]) -> bool:
     """Tell whether a page of this server, or of *origins*, sent a request (Fetch, Sec-Fetch-Site).
+
+    Where it comes by https, a page that came by http may be anybody's who is in between.
 
     SameSite does not tell ports and subdomains apart; Origin and Sec-Fetch-Site do, and no page can
     forge them. A request without either is no browser's, and has no business with a cookie.
@@ -67,15 +70,16 @@ def is_own(headers: Mapping[str, str], origins: frozenset[str]) -> bool:
     if origin is None:
         return headers.get("sec-fetch-site") == "same-origin"
     host = headers.get("x-forwarded-host", headers.get("host", ""))
-    return origin in origins or origin.lower() in (
-        f"http://{host}".lower(),
-        f"https://{host}".lower(),
-    )
+    own = (f"https://{host}", f"{scheme}://{host}")
+    return origin in origins or origin.lower() in (page.lower() for page in own)
 
 
 def _cookie(header: str) -> str | None:
-    try:
-        found = SimpleCookie(header).get(COOKIE)
-    except CookieError:
-        return None
-    return found.value if found is not None and _TOKEN.fullmatch(found.value) else None
+    """Return the token in a Cookie header (RFC 6265, 4.2.1), whatever else other pages keep there.
+
+    Of two that differ a site of a neighbouring name has set one: nobody knows which.
+    """
+    pairs = [pair.partition("=") for pair in header.split(";")]
+    values = {value.strip() for name, _, value in pairs if name.strip() == COOKIE}
+    token = values.pop() if len(values) == 1 else ""
+    return token if _TOKEN.fullmatch(token) else None

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection, wrap_server_stream
 
@@ -23,6 +24,11 @@ from mishkah.rates import Rates
 
 log = logging.getLogger(__name__)
 
+
+_ALONE = (
+    "This server has no access control, so it serves its own machine alone, and nobody behind a "
+    "proxy; see mishkah-trio init."
+)
 
 Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
 """Serve one accepted WebSocket until it is closed."""
@@ -95,7 +101,13 @@ class Door:
             guests.check(who.host, head.headers.get("origin"))
             return who
 
+        def believed(head: Head) -> Head:
+            if guests.alone and head.forwarded:
+                raise Turned(403, _ALONE)
+            return head if guests.trusts(address) else head.unforwarded()
+
         async def answer(head: Head, connection: Connection) -> None:
+            head = believed(head)
             await respond(self._app, head, connection, caller(head))
 
         connection = Connection(stream, self._limits, self._limited, answer)
@@ -105,6 +117,7 @@ class Door:
                 if handover is None or self._closed:
                     await connection.part()
                     return
+                handover = msgspec.structs.replace(handover, head=believed(handover.head))
                 who = caller(handover.head)
                 behind = None if who.address == address else self._limited_as(who.address)
                 with self._crowd.counted(behind):
@@ -145,7 +158,7 @@ class Door:
     ) -> None:
         """Let a WebSocket in and serve it. Raises `Turned`."""
         head, limits = handover.head, self._limits
-        upgrade = read_upgrade(head, self._guests.origins, caller.address)
+        upgrade = read_upgrade(head, caller, self._guests.origins)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
         inlet = Inlet(stream, handover.rest, watch, limits.message if limits.direct else None)

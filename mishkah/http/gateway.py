@@ -14,7 +14,7 @@ import trio
 from mishkah.http.connection import Connection
 from mishkah.http.guests import Caller
 from mishkah.http.head import Head
-from mishkah.http.turned import Turned
+from mishkah.http.turned import CutOff, Turned
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,8 @@ async def respond(app: Application, head: Head, connection: Connection, caller: 
             log.error("a response has no end")
     except Turned as fault:
         turned = fault
+    except CutOff:
+        log.info("a response was cut off: who takes it may see it no more")
     except Exception:  # the border of one request: the others go on
         if not exchange.gone:
             log.exception("a request failed")

@@ -18,12 +18,14 @@ Network = IPv4Network | IPv6Network
 
 class Guests(msgspec.Struct, frozen=True):
     """Loopback names and bare addresses are always among the server's names: neither can be
-    rebound by DNS. What the *proxies* say of a request's origin is believed.
+    rebound by DNS. What the *proxies* say of a request's origin is believed. A house that is to be
+    *alone* on its machine has no guests that a proxy passes on.
     """
 
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
     proxies: tuple[Network, ...] = ()
+    alone: bool = False
 
     def check(self, host: str | None, origin: str | None) -> None:
         """Raise `Turned` for a foreign Host (DNS rebinding) or Origin (cross-site hijacking).

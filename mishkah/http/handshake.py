@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import msgspec
 
 from mishkah.http.credentials import token_of
+from mishkah.http.guests import Caller
 from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 
@@ -35,9 +36,9 @@ class Upgrade(msgspec.Struct, frozen=True):
 
 
 def read_upgrade(
-    head: Head, origins: frozenset[str] = frozenset(), address: str | None = None
+    head: Head, caller: Caller | None = None, origins: frozenset[str] = frozenset()
 ) -> Upgrade:
-    """Return the handshake that *head* is, from *address*, or raise `Turned`.
+    """Return the handshake that *head* of *caller* is, or raise `Turned`.
 
     Cookies count on pages of this server and of *origins*.
     """
@@ -46,8 +47,8 @@ def read_upgrade(
     _check_upgrade(head)
     offered = head.headers.get("sec-websocket-protocol", "").split(",")
     v1 = SUBPROTOCOL in (name.strip() for name in offered)
-    token = token_of(head.method, head.headers, origins)
-    return Upgrade(tuple(_query(head.target)), v1, token, address)
+    token = token_of(head.method, head.headers, caller.scheme if caller else "http", origins)
+    return Upgrade(tuple(_query(head.target)), v1, token, caller.address if caller else None)
 
 
 def _check_upgrade(head: Head) -> None:

@@ -42,6 +42,19 @@ class Head(msgspec.Struct, frozen=True):
         """Whether a body follows."""
         return "content-length" in self.headers or "transfer-encoding" in self.headers
 
+    @property
+    def forwarded(self) -> bool:
+        """Whether a proxy has passed the request on, and says so."""
+        return not self.headers.keys().isdisjoint(_FORWARDED)
+
+    def unforwarded(self) -> "Head":
+        """Return this head without what proxies tell: it comes from none that is believed."""
+        return msgspec.structs.replace(
+            self,
+            headers={name: text for name, text in self.headers.items() if name not in _FORWARDED},
+            raw=tuple(one for one in self.raw if one[0].decode("ascii") not in _FORWARDED),
+        )
+
     def again(self) -> bytes:
         """Return an upgrade's head as bytes, with only the upgrade that is accepted."""
         lines = [f"{self.method} {self.target} HTTP/1.1".encode()]
@@ -51,6 +64,9 @@ class Head(msgspec.Struct, frozen=True):
 
 
 _REWRITTEN = (b"upgrade", b"connection")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
+_ONCE = ("authorization", "cookie", "sec-fetch-site")
+"""What says who sends a request: of two, a proxy may have judged the other one."""
 
 
 def head_size(received: bytearray, seen: int) -> int:
@@ -93,6 +109,8 @@ def _head_of(request: h11.Request) -> Head:
     headers: dict[str, str] = {}
     for name, value in request.headers:
         key, text = name.decode("ascii"), value.decode("latin-1")
+        if key in headers and key in _ONCE:
+            raise Turned(400, "A header comes twice that may come once.")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
     version = request.http_version.decode("ascii")
     if version not in ("1.0", "1.1"):

@@ -28,3 +28,7 @@ class Turned(HTTPException):
             *(f"{name}: {value}".encode() for name, value in (self.headers or {}).items()),
         ]
         return b"\r\n".join(lines) + b"\r\n\r\n" + (b"" if bodiless else body)
+
+
+class CutOff(Exception):
+    """The rest of a response that has begun is for nobody any more; its connection ends."""

@@ -7,6 +7,7 @@ from datetime import datetime
 import trio
 
 from mishkah.asking import Ack, Error, outcome
+from mishkah.core.commit import Change, Commit
 from mishkah.core.draft import View
 from mishkah.core.errors import (
     BrokenReference,
@@ -21,7 +22,7 @@ from mishkah.core.errors import (
     StoreFailed,
     Text,
 )
-from mishkah.core.messages import Delete, Op, Transaction, Update
+from mishkah.core.messages import Op, Transaction
 from mishkah.gate import Changes
 from mishkah.identity.audit import Entry, Flood, audit_ops
 from mishkah.keeper import Keeper
@@ -46,6 +47,7 @@ class Book:
     def __init__(self, keeper: Keeper, inbox: Inbox) -> None:
         self.changes = Changes()
         self._keeper = keeper
+        keeper.heard = self._heard
         self._inbox = inbox
         self._turn = trio.Lock()
         self._flood = Flood()
@@ -107,15 +109,17 @@ class Book:
         if isinstance(said, Error):
             raise _refusal(said)
         assert isinstance(said, Ack)
-        if any(map(_matters, ops)):
+
+    def _heard(self, commit: Commit | None) -> None:
+        """Note what is committed, whether or not who asked for it still waits."""
+        if commit is None or any(map(_matters, commit.changes)):
             self.changes.note()
 
 
-def _matters(op: Op) -> bool:
-    if isinstance(op, Delete):
-        return op.table == "token"
-    changes = op.changes if isinstance(op, Update) else {}
-    return isinstance(changes, dict) and not _MATTERS.isdisjoint(changes)
+def _matters(change: Change) -> bool:
+    if change.new is None:
+        return change.table == "token"
+    return change.old is not None and not _MATTERS.isdisjoint(change.old)
 
 
 _REFUSALS: dict[str, type[Refused]] = {

@@ -1,7 +1,7 @@
 """What owners may ask of the identity store, by name: one table for commands and for HTTP."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -105,6 +105,10 @@ class CreateToken(_Of, frozen=True):
     scopes: Scopes | None = None
     expires: Moment | None = None
 
+    def __post_init__(self) -> None:
+        if self.expires is not None:
+            self.expires.astimezone(UTC)  # a moment before or after all years raises OverflowError
+
     async def done(self, identity: Identity, by: Who, now: datetime) -> Any:
         token = await identity.register.create_token(
             by, self.user, now, label=self.label, scopes=self.scopes, expires=self.expires
@@ -195,7 +199,7 @@ async def do(
         raise NotFound(_NO_DEED)
     try:
         deed = msgspec.json.decode(arguments, type=kind)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError):
         raise BadMessage(_takes(kind)) from None
     named: Scopes = getattr(deed, "scopes", None) or ()
     if not {scope.role for scope in named} <= {*roles, ANY}:

@@ -16,7 +16,7 @@ from mishkah.identity.audit import entry
 from mishkah.identity.book import Book
 from mishkah.identity.knowing import scopes_at
 from mishkah.identity.pins import failures_after, locked_for, without
-from mishkah.identity.register import may_manage
+from mishkah.identity.register import may_manage, may_still
 from mishkah.identity.scopes import Scopes, kept_scopes
 from mishkah.identity.tables import is_simple
 from mishkah.identity.tokens import as_typed, is_secret, new_code, new_token
@@ -55,6 +55,7 @@ class Devices:
             "expires": stamp(now + CODE),
         }
         async with self._book.turn() as view:
+            may_still(view, by, now)
             ops = [_made(view, device, label, scopes), *_old_codes(view, device, now)]
             ops.append(Insert(table="code", data=data))
             await self._book.write(ops, now, entry("code", by, detail=device))
@@ -102,6 +103,7 @@ class Devices:
         """
         device = _device_of(who)
         name = user.strip().lower()
+        self._attempts.hasher.check_room()  # who is told to come back has tried nothing
         # Counted before it is tried, so that many at once are no more than one after another.
         async with self._book.turn() as view:
             row = _row(view, device)

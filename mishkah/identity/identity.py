@@ -62,6 +62,11 @@ class Identity:
         """Let it be noted soon that *who*, from *address*, was told *code*."""
         self._refusals.note(who, code, address)
 
+    def last(self, event: str) -> dict[str, str]:
+        """Return the last detail of *event* that is noted, for each first word of one."""
+        rows = (row for row in self._book.view.rows("audit") if row["event"] == event)
+        return {detail.partition(" ")[0]: detail for row in rows if (detail := row["detail"])}
+
     async def happened(self, event: str, detail: str, now: datetime, who: Who = NOBODY) -> None:
         """Note what else the audit is to hold, as a change of the configuration.
 

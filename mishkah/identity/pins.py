@@ -17,10 +17,15 @@ FORGOTTEN = timedelta(days=1)
 
 
 def locked_for(device: Row, now: datetime) -> float:
-    """Return for how many seconds no PIN is tried on *device*; 0 where one may be."""
+    """Return for how many seconds no PIN is tried on *device*; 0 where one may be.
+
+    A lock that is longer than any was made by a clock that has been put back since. It counts no
+    more: the failures do, and one more locks anew.
+    """
     if device["locked_until"] is None:
         return 0
-    return max(0.0, (datetime.fromisoformat(device["locked_until"]) - now).total_seconds())
+    left = (datetime.fromisoformat(device["locked_until"]) - now).total_seconds()
+    return left if 0 < left <= LONGEST_LOCK else 0
 
 
 def failures_after(device: Row, user: str, now: datetime) -> dict[str, Any]:

@@ -25,7 +25,10 @@ class Refusals:
         self._slot, self._mail = trio.open_memory_channel[Entry](WAITING)
 
     def note(self, who: Who, code: str, address: str | None) -> None:
-        """Let it be written soon that *who*, from *address*, was told *code*, if it is `NOTED`."""
+        """Let it be written soon that *who*, from *address*, was told *code*, if it is `NOTED`.
+
+        Wrong passwords, PINs and codes are noted where they are tried.
+        """
         if code not in NOTED:
             return
         new = entry("refused", who, address, code, failure=True)

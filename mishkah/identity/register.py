@@ -12,6 +12,7 @@ from mishkah.core.values import stamp
 from mishkah.identity.audit import entry
 from mishkah.identity.book import Book
 from mishkah.identity.hasher import Hasher
+from mishkah.identity.knowing import known_again
 from mishkah.identity.scopes import OWNER, Scopes, kept_scopes
 from mishkah.identity.sessions import ended, in_session
 from mishkah.identity.tables import manages
@@ -27,6 +28,17 @@ def may_manage(by: Who) -> None:
     """Raise Forbidden unless *by* may say who comes in."""
     if not manages(by):
         raise Forbidden(ONLY_OWNERS)
+
+
+def may_still(view: View, by: Who, now: datetime, own: str | None = None) -> None:
+    """Raise Forbidden, AuthRequired where *by*, who had to wait, may do it no more.
+
+    *own* is whom it is about, where people may do it for themselves.
+    """
+    if by.session is not None and by != OPERATOR:
+        by = known_again(view, by.session, now)
+    if not (own is not None and in_session(by) and by.user == own):
+        may_manage(by)
 
 
 class Register:
@@ -66,7 +78,8 @@ class Register:
             data["password_hash"] = await self._hasher.hash(check_password(password, user))
         if pin is not None:
             data["pin_hash"] = await self._hasher.hash(check_pin(pin))
-        async with self._book.turn():
+        async with self._book.turn() as view:
+            may_still(view, by, now)
             op = Insert(table="user", data=data)
             await self._book.write([op], now, entry("user-created", by, detail=user))
 
@@ -96,6 +109,7 @@ class Register:
         may_manage(by)
         hashed = await self._hasher.hash(check_password(password, user))
         async with self._book.turn() as view:
+            may_still(view, by, now)
             ops = [Update(table="user", id=user, changes={"password_hash": hashed})]
             done = entry("password-set", by, detail=user)
             await self._book.write([*ops, *ended(view, user)], now, done)
@@ -108,7 +122,7 @@ class Register:
         if not (in_session(by) and by.user == user):
             may_manage(by)
         hashed = None if pin is None else await self._hasher.hash(check_pin(pin))
-        await self._update(by, "user", user, {"pin_hash": hashed}, "pin-set", now)
+        await self._update(by, "user", user, {"pin_hash": hashed}, "pin-set", now, own=user)
 
     async def end_sessions(self, by: Who, user: str, now: datetime) -> int:
         """Let *user* sign in anew wherever they are signed in; return in how many places.
@@ -117,6 +131,7 @@ class Register:
         """
         may_manage(by)
         async with self._book.turn() as view:
+            may_still(view, by, now)
             if view.get("user", user) is None:
                 raise NotFound
             ops = list(ended(view, user))
@@ -130,6 +145,7 @@ class Register:
         """
         may_manage(by)
         async with self._book.turn() as view:
+            may_still(view, by, now)
             ops: list[Op] = [Update(table="user", id=user, changes={"disabled": True})]
             ops += ended(view, user)
             ops += [
@@ -182,7 +198,8 @@ class Register:
             "created": stamp(now),
             "expires": None if expires is None else stamp(expires),
         }
-        async with self._book.turn():
+        async with self._book.turn() as view:
+            may_still(view, by, now, user)
             done = entry("token-created", by, detail=token.id)
             await self._book.write([Insert(table="token", data=data)], now, done)
         return token.text
@@ -207,9 +224,10 @@ class Register:
 
     async def _update(
         self, by: Who, table: str, identifier: str, changes: dict[str, Any], event: str,
-        now: datetime,
+        now: datetime, own: str | None = None,
     ) -> None:  # fmt: skip
-        async with self._book.turn():
+        async with self._book.turn() as view:
+            may_still(view, by, now, own)
             op = Update(table=table, id=identifier, changes=changes)
             await self._book.write([op], now, entry(event, by, detail=identifier))
 

@@ -9,11 +9,11 @@ import msgspec
 from mishkah.core.draft import View
 from mishkah.core.errors import Invalid
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Row
 from mishkah.core.seeding import Recipe
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.identity.scopes import OWNER, read_scopes, scopes_of
 from mishkah.who import Who
 
@@ -93,7 +93,7 @@ def narrows_a_program(new: Row, old: Row | None, view: View) -> None:
 
 def manages(who: Who) -> bool:
     """Tell whether *who* may say who comes in: an owner everywhere, and not by a device's PIN."""
-    return who.device is None and who.role_in(IDENTITY) == OWNER
+    return who.in_person and who.role_in(IDENTITY) == OWNER
 
 
 def has_an_owner(view: View) -> None:

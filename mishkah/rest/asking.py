@@ -19,7 +19,7 @@ from mishkah.keeper import Keeper
 from mishkah.reader import Reader
 from mishkah.rest.problems import Problem
 from mishkah.rest.requests import Parameters, guard, key_of, named, tag
-from mishkah.rights import Rights
+from mishkah.rights import Rights, Standing
 from mishkah.site.premises import Premises
 from mishkah.site.visitors import rights_of
 from mishkah.talk import Inbox
@@ -29,7 +29,7 @@ from mishkah.turns import Turns
 class Place(NamedTuple):
     """The store that a request is about, open: its way in, its keeper, and its reader.
 
-    *rights* are those of who sends the request, *grant* is what they come to there.
+    *rights* are those of who sends the request.
     """
 
     store: StoreId
@@ -37,7 +37,16 @@ class Place(NamedTuple):
     keeper: Keeper
     reader: Reader
     rights: Rights
-    grant: Grant
+
+    @property
+    def standing(self) -> Standing:
+        """What may be done there, whenever it is asked."""
+        return self.rights.standing(self.store)
+
+    @property
+    def grant(self) -> Grant:
+        """What may be done there by now. Raises as `Standing`."""
+        return self.standing()
 
     def table(self, name: str) -> Table:
         """Return a table as it may be read. Raises UnknownTable."""
@@ -72,7 +81,7 @@ class Desk:
         await keeper.settled.wait()
         if keeper.reader is None:
             raise StoreFailed
-        return Place(store, inbox, keeper, keeper.reader, rights, rights.grant(store))
+        return Place(store, inbox, keeper, keeper.reader, rights)
 
 
 Handler = Callable[[Desk, Request, Parameters], Awaitable[Response]]
@@ -97,7 +106,7 @@ async def write(place: Place, request: Request, message: dict[str, Any]) -> Ack:
         size=len(content),
         client=named(key) if key else None,
         exact=bool(exact),
-        grant=place.grant,
+        standing=place.standing,
         who=place.rights.who,
         otherwise=_UNKNOWN_OUTCOME,
     )

@@ -62,11 +62,14 @@ async def _page(place: Place, given: Parameters) -> Response:
         raise unfit("since", "epoch", _OTHER_HISTORY)
     commits = await place.reader.commits(since, min(since + limit, head))
     upto = commits[-1].seq if commits else head
+    shown = [_shown(_as_now(place, commit), view) for commit in commits]
+    if view.lens:  # who did what is not to be seen, and when, is not told either
+        shown = [one for one in shown if one["changes"]]
     return as_json(
         {
             "epoch": epoch,
             "seq": head,
-            "commits": [_shown(_as_now(place, commit), view) for commit in commits],
+            "commits": shown,
             "next": upto if upto < head else None,
         }
     )
@@ -114,7 +117,7 @@ async def _stream(desk: Desk, place: Place, request: Request, given: Parameters)
         asked = msgspec.structs.replace(asked, epoch=seen_as(place.reader.epoch, lens))
     outbox = Outbox()
     listener = Listener(outbox, place.store, seed=False)
-    await send(place.inbox, Join(outbox, listener, asked, place.grant))
+    await send(place.inbox, Join(outbox, listener, asked, place.standing))
     first = await answer_of(outbox)
     if listener.view is None:
         raise_error(b"".join(first.pieces))

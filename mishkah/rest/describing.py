@@ -36,7 +36,8 @@ async def page(desk: Desk, request: Request, given: Parameters) -> Response:
     try:
         rights = rights_of(desk.house, request)
     except (AuthRequired, AuthExpired):
-        back = urlencode({"next": request.url.path + "?" + request.url.query})
+        path, query = request.url.path, request.url.query
+        back = urlencode({"next": f"{path}?{query}" if query else path})
         return RedirectResponse(f"/sign-in?{back}", 303)
     arabic = language_of(request) == "ar"
     if "branch" in given or "module" in given:

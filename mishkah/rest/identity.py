@@ -20,12 +20,12 @@ async def deed(desk: Desk, request: Request, given: Parameters) -> Response:
     gate = desk.house.gate
     if not isinstance(gate, ClosedGate):
         raise NotFound(_OPEN)
-    who = rights_of(desk.house, request).who
-    may_manage(who)
+    rights = rights_of(desk.house, request)
+    may_manage(rights.who)
     arguments = msgspec.json.encode(await read_body(request))
     now = desk.house.keepers[IDENTITY].clock()
     name = request.path_params["deed"]
-    told = await do(gate.identity, name, arguments, who, now, gate.roles)
+    told = await do(gate.identity, name, arguments, rights.who, now, gate.roles)
     return as_json(told, {"cache-control": "no-store"})
 
 

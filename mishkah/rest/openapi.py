@@ -37,6 +37,15 @@ from mishkah.rest.shapes import (
     row_shape,
 )
 
+_TOKEN = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "Where there is access control; see POST /auth/login, or the command "
+        "mishkah-trio token create.",
+    }
+}
+
 
 def describe_api(recipe: Recipe) -> Shape:
     """Return the description of the addresses of one store, those of each table by name."""
@@ -78,10 +87,12 @@ class _Description:
             },
             "servers": [{"url": "/api/v1"}],
             "paths": paths,
+            "security": [{}, {"token": []}],
             "components": {
                 "schemas": shapes,
                 "responses": {"Problem": _PROBLEM_RESPONSE},
                 "parameters": _PARAMETERS,
+                "securitySchemes": _TOKEN,
             },
         }
 

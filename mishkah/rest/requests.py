@@ -12,13 +12,14 @@ from mishkah.core.errors import BadMessage, Detail, InvalidRow, Text, TooLarge, 
 from mishkah.core.values import number
 from mishkah.http.turned import Turned
 from mishkah.rest.problems import problem
+from mishkah.site.visitors import known_rights
 
 Parameters = Mapping[str, str]
 
 MAX_KEY_NAME = MAX_NAME - len("http:")
 """The longest Idempotency-Key, in bytes."""
 
-_TAG = re.compile(r'"([0-9a-z]{1,32}(?:\.[0-9a-f]{8})?)-(\d{1,16})(?:-gzip)?"', re.ASCII)
+_TAG = re.compile(r'"([0-9a-z]{1,32}(?:\.[0-9a-f]{16})?)-(\d{1,16})(?:-gzip)?"', re.ASCII)
 _KEY = re.compile(rf"[!-~]{{1,{MAX_KEY_NAME}}}", re.ASCII)
 _NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 _json = msgspec.json.Decoder(float_hook=number)
@@ -74,13 +75,16 @@ async def read_body(
 ) -> dict[str, msgspec.Raw]:
     """Return the members of the body, a JSON object. Refuses members that are not *allowed*.
 
-    Where it is *optional*, no body has no members.
+    Where it is *optional*, no body has no members. Who sends it may take long, and may be here no
+    more when it has come. Raises AuthRequired, AuthExpired then.
     """
     try:
         body = await request.body()
     except Turned as turned:
         refusal = TooLarge() if turned.status == 413 else BadMessage(_NO_BODY)
         raise problem(refusal, turned.status) from turned
+    if (rights := known_rights(request)) is not None:
+        rights.check()
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if optional and not body and not kind:
         return {}

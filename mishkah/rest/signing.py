@@ -66,7 +66,7 @@ async def logout(desk: Desk, request: Request, given: Parameters) -> Response:
     try:
         who = rights_of(desk.house, request).who
     except (AuthRequired, AuthExpired):
-        if not is_own(request.headers, desk.house.origins):
+        if not is_own(request.headers, request.scope["scheme"], desk.house.origins):
             raise
     else:
         await identity.sessions.logout(who, caller(request), now)
@@ -93,21 +93,21 @@ async def me(desk: Desk, request: Request, given: Parameters) -> Response:
 async def password(desk: Desk, request: Request, given: Parameters) -> Response:
     """Give who is signed in another password; their other sessions end."""
     identity, now = _identity(desk), desk.house.clock()
-    who = rights_of(desk.house, request).who
+    rights = rights_of(desk.house, request)
     body = await read_body(request, ("old", "new"))
     old, new = _member(body, "old", str), _member(body, "new", str)
-    await identity.sessions.change_password(who, old, new, caller(request), now)
+    await identity.sessions.change_password(rights.who, old, new, caller(request), now)
     return Response(status_code=204, headers=_FRESH)
 
 
 async def act(desk: Desk, request: Request, given: Parameters) -> Response:
     """Let a person act on the device that sends the request, by their PIN."""
     identity, now = _identity(desk), desk.house.clock()
-    who = rights_of(desk.house, request).who
+    rights = rights_of(desk.house, request)
     body = await read_body(request, ("user", "pin"))
     user, pin = _member(body, "user", str), _member(body, "pin", str)
-    await identity.devices.act(who, user, pin, caller(request), now)
-    return as_json(_told(desk.house.gate.again(who)), _FRESH)
+    await identity.devices.act(rights.who, user, pin, caller(request), now)
+    return as_json(_told(desk.house.gate.again(rights.who)), _FRESH)
 
 
 async def stop_acting(desk: Desk, request: Request, given: Parameters) -> Response:
@@ -144,8 +144,9 @@ def _wants_cookie(house: Premises, request: Request, body: Body) -> bool:
     afterwards what they write (login CSRF). A program has no business with a cookie.
     """
     wanted = _member(body, "cookie", bool) if "cookie" in body else True
-    foreign = is_foreign(request.headers, house.origins)
-    if foreign or (wanted and not is_own(request.headers, house.origins)):
+    scheme = request.scope["scheme"]
+    foreign = is_foreign(request.headers, scheme, house.origins)
+    if foreign or (wanted and not is_own(request.headers, scheme, house.origins)):
         note_refusal(house, request, Forbidden.code)
         raise Forbidden(_FOREIGN if foreign else _NO_PAGE)
     return wanted

@@ -50,7 +50,7 @@ async def update(desk: Desk, request: Request, given: Parameters) -> Response:
 
 def _row(ack: Ack) -> msgspec.Raw | None:
     """Return the row that was written; None where there is none, or none that may be read."""
-    return ack.rows[0] if ack.rows and ack.rows[0] != b"null" else None
+    return ack.rows[0] if ack.rows and bytes(ack.rows[0]) != b"null" else None
 
 
 async def delete(desk: Desk, request: Request, given: Parameters) -> Response:

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mishkah.core.errors import Forbidden, Text
+from mishkah.core.errors import AuthRequired, Forbidden, Text
 from mishkah.core.ids import StoreId
 from mishkah.core.reach import HOUSE
 from mishkah.http.credentials import token_of
@@ -56,7 +56,7 @@ def known_rights(request: Request) -> Rights | None:
 
 def shown_token(house: Premises, request: Request) -> str | None:
     """Return the token of *request*, None where it has none, or one that does not count."""
-    return token_of(request.method, request.headers, house.origins)
+    return token_of(request.method, request.headers, request.scope["scheme"], house.origins)
 
 
 def refuse(house: Premises, request: Request, refused: Problem, *, noted: bool = False) -> Response:
@@ -69,9 +69,14 @@ def refuse(house: Premises, request: Request, refused: Problem, *, noted: bool =
 
 
 def note_refusal(house: Premises, request: Request, code: str) -> None:
-    """Let it be noted that who sent *request* was told *code*."""
+    """Let it be noted that who sent *request* was told *code*.
+
+    That who shows nothing is to sign in is no news: whoever finds the port would push out what is.
+    """
+    known = known_rights(request)
+    if code == AuthRequired.code and shown_token(house, request) is None:
+        return
     if house.identity is not None:
-        known = known_rights(request)
         house.identity.refused(known.who if known else NOBODY, code, caller(request))
 
 

@@ -69,6 +69,9 @@ class StoreFile:
         try:
             if not path.exists():
                 _create(path, schema)
+            elif schema.has_secrets and path.stat().st_mode & 0o077:
+                with contextlib.suppress(PermissionError):  # it is another's, who may share it
+                    path.chmod(0o600)  # it had no secrets when it was made
             self._db = apsw.Connection(
                 str(path), apsw.SQLITE_OPEN_READWRITE, statementcachesize=200
             )

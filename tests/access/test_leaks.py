@@ -16,13 +16,14 @@ from mishkah.core.errors import Invalid, Refused
 from mishkah.core.frames import payloads
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.schema import with_unique
 from mishkah.core.seen import Seen
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.shapes import fit
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.describing import describe
 
 NOON = datetime(2025, 10, 29, 12, tzinfo=UTC)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trustme
 from support.server import Server
@@ -20,6 +21,7 @@ from mishkah.cli.trouble import Declined
 from mishkah.identity.operator import Reach, read_reach
 
 PASSWORD = "two words of Mona"
+AMALS = "two words of Amal"
 
 
 @pytest.fixture
@@ -93,6 +95,38 @@ def test_access_control_is_set_up_while_the_server_runs(
     ]  # fmt: skip
 
 
+def test_sessions_and_devices_of_a_running_server_are_listed_and_ended(at: Any, serve: Any) -> None:
+    at("user", "create", "amal", "--role", "manager@gim", "--password-stdin", stdin=AMALS)
+    at("user", "pin", "amal", "--pin-stdin", stdin="2580")
+    server = serve()
+
+    def post(address: str, token: str | None = None, **body: Any) -> Any:
+        bearer = {} if token is None else {"Authorization": f"Bearer {token}"}
+        url = f"http://127.0.0.1:{server.port}/api/v1/auth/{address}"
+        told = httpx.post(url, json=body, headers=bearer, trust_env=False)
+        assert told.is_success, told.text
+        return told.json() if told.content else None
+
+    session = post("login", user="amal", password=AMALS, cookie=False)["token"]
+    with desk(server, session) as amal:
+        assert json.loads(amal.recv(5))["type"] == "SNAPSHOT"
+        (line,) = at("sessions", "list", "amal").stdout.splitlines()
+        assert line.split("\t")[:2] == [session.split("_")[1], "amal"]
+        assert "have ended: 1" in at("sessions", "end", "amal").stderr
+        assert closed_with(amal) == 4401
+    assert at("sessions", "list").stdout == ""
+
+    code = at("device", "code", "desk-1", "--role", "reception@gim").stdout.strip()
+    token = post("enrol", code=code, cookie=False)["token"]
+    post("pin", token, user="amal", pin="2580")
+    (line,) = at("device", "list").stdout.splitlines()
+    assert line.split("\t")[:4] == ["desk-1", "", "reception@gim", "amal"]
+    with desk(server, token) as front:
+        assert json.loads(front.recv(5))["type"] == "SNAPSHOT"
+        at("device", "disable", "desk-1")
+        assert closed_with(front) == 4401
+
+
 def test_no_secret_is_in_a_file_for_others_in_the_log_or_in_the_list_of_processes(
     at: Any, serve: Any, reach_file: Path
 ) -> None:
@@ -112,7 +146,7 @@ def test_no_secret_is_in_a_file_for_others_in_the_log_or_in_the_list_of_processe
     kept = [p for p in reach_file.parent.iterdir() if p.is_file()]
     files = b"".join(path.read_bytes() for path in kept)
     for secret in (operator, PASSWORD, made, token, code, code.replace("-", "")):
-        text = secret.split("_")[2] if secret.startswith("mk_") else secret
+        text = secret.split("_", 2)[2] if secret.startswith("mk_") else secret
         assert text.encode() not in shown
         assert text not in server.said
         assert text.encode() not in files
@@ -150,6 +184,15 @@ def test_init_makes_the_owner_of_a_house_that_runs_with_roles_alone(
     serve()
     run("init", "--user", "mona", "--password-stdin", "--data", sample, stdin=PASSWORD)
     assert "mona\t" in run("user", "list", "--data", sample).stdout
+
+
+def test_a_house_whose_store_of_people_is_gone_is_not_open_and_has_no_way_in_from_before(
+    serve: Any, reach_file: Path
+) -> None:
+    reach_file.parent.mkdir()
+    reach_file.write_text('{"host": "127.0.0.1", "port": 9, "token": "mk_operator_x"}')
+    serve()
+    assert reach_of(reach_file).token != "mk_operator_x"
 
 
 def test_init_waits_for_an_open_house_to_be_stopped(

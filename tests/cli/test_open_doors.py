@@ -30,3 +30,12 @@ def test_a_file_of_roles_alone_shuts_the_door(run: Any, tmp_path: Path) -> None:
     (tmp_path / "access.json").write_text('{"roles": {}}')
     said = run("serve", "--data", tmp_path, "--port", 0, "--host", "a..b", code=1).stderr
     assert "can't listen" in said
+
+
+def test_people_who_are_on_a_disk_that_is_not_there_leave_the_door_shut(
+    run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "branches.config.json").write_text('{"branches": {}}')
+    (tmp_path / "identity").symlink_to(tmp_path / "a disk that is not there")
+    said = run("serve", "--data", tmp_path, "--port", 0, code=1).stderr
+    assert "nobody could sign in" in said

@@ -19,6 +19,13 @@ def test_one_server_to_a_folder(tmp_path: Path) -> None:
         pass
 
 
+def test_nobody_else_can_take_the_lock(tmp_path: Path) -> None:
+    """Who could hold it would pass for a server that runs, and be sent what operators type."""
+    (tmp_path / LOCK).touch(0o644)
+    with locked(tmp_path):
+        assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_pipe_in_the_locks_place_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / LOCK)
     with locked(tmp_path):

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from mishkah.core import csvlines, exchange
 from mishkah.core.errors import Finding
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert, Transaction
 from mishkah.core.seeding import Live, Seeded, read_seeds
 from mishkah.core.shapes import fit
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
 from mishkah.core.strictjson import loads
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 NOW = datetime(2025, 10, 29, tzinfo=UTC)
 TYPES = ["text", "integer", "decimal", "boolean", "date", "timestamp", "json"]

@@ -21,35 +21,45 @@ from support.frames import sent as frame
 from support.knocking import Raw
 from support.responses import read_responses
 
+from mishkah.core.frames import UNAUTHORISED
+
 TOGETHER = 12
 """Cases that share a house."""
-ASKED = {file: read(file, Asked) for file in ("requests", "files", "rest", "handshakes")}
-SAID = {file: read(file, Said) for file in ("frames", "messages")}
+ASKED = {
+    file: read(file, Asked)
+    for file in (
+        *("requests", "files", "rest", "handshakes"),
+        *("tokens", "doors", "signing", "identity"),
+    )
+}
+ALONE = {file: read(file, Asked) for file in ("floods",)}
+"""What shuts out others who come from the same address, for a while."""
+SAID = {file: read(file, Said) for file in ("frames", "messages", "roles")}
 WAYS = ("alone", "behind a request", "TLS", "with the handshake")
 """How the frames of a case may come: each ends in the same way."""
 
 HONEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 V1 = "Sec-WebSocket-Protocol: mishkah.v1\r\n"
 SHOP = b'"branch":"shop","module":"m"'
-GREETING = frame(b'{"type":"HELLO","v":1,"client":"c"}')
+GOODBYE = frame(b"", 0x88)
 SUBSCRIBE = frame(b'{"type":"SUBSCRIBE",%b}' % SHOP)
 QUESTION = frame(b'{"type":"QUERY","table":"note","fields":["id"],"ref":"honest",%b}' % SHOP)
 
 
-def together(files: Mapping[str, Sequence[Any]]) -> list[Any]:
+def together(files: Mapping[str, Sequence[Any]], most: int = TOGETHER) -> list[Any]:
     """Return the cases of *files*, those that share a house as one parameter of a test."""
     return [
-        pytest.param(cases[at : at + TOGETHER], id=f"{file} from {at}")
+        pytest.param(cases[at : at + most], id=f"{file} from {at}")
         for file, cases in files.items()
-        for at in range(0, len(cases), TOGETHER)
+        for at in range(0, len(cases), most)
     ]
 
 
-@pytest.mark.parametrize("cases", together(ASKED))
+@pytest.mark.parametrize("cases", together(ASKED) + together(ALONE, 1))
 async def test_a_request_has_its_answers_and_no_more(
     house: Any, quiet: None, cases: list[Asked]
 ) -> None:
-    async with house() as shop:
+    async with house(closed=cases[0].closed) as shop:
         await shop.suffer(cases, _asked)
 
 
@@ -64,7 +74,7 @@ async def _answered(case: Asked, raw: Raw) -> bytes:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_send, raw, case.sent + HONEST, True)
         data = bytes(await raw.rest())
-    told = read_responses(data, [case.sent.split(b" ")[0].decode("latin-1")])
+    told = read_responses(data, [case.sent.split(b" ")[0].decode("latin-1")] * case.times)
     kept = case.then == "kept"
     assert [status for status, _ in told] == case.answers + [200] * kept, data
     if kept:
@@ -72,7 +82,7 @@ async def _answered(case: Asked, raw: Raw) -> bytes:
         data = data[: data.rindex(b"HTTP/1.1 200")]
     elif case.answers[-1] not in (200, 405):
         assert b"\r\nconnection: close\r\n" in data.lower()
-    if case.code is not None:
+    if case.code:
         assert b"\r\ncontent-type: application/problem+json\r\n" in data
         problem = json.loads(told[-1][1])
         assert (problem["code"], problem["status"]) == (case.code, case.answers[-1])
@@ -103,7 +113,7 @@ async def _opened(case: Asked, raw: Raw) -> bytes:
         said, code = await raw.to_the_close()
         assert code == case.close
     data = head.encode() + b"\n" + b"\n".join(said)
-    if case.code is not None:
+    if case.code:
         assert json.loads(said[0])["code"] == case.code
     assert all(part.lower().encode() in data.lower() for part in case.says), data
     return data
@@ -114,11 +124,12 @@ async def _opened(case: Asked, raw: Raw) -> bytes:
 async def test_a_socket_is_told_what_is_wrong_and_kept_or_closed(
     house: Any, quiet: None, cases: list[Said], direct: bool
 ) -> None:
-    async with house(direct=direct) as shop:
+    closed = cases[0].closed
+    async with house(closed=closed, direct=direct) as shop:
         await shop.suffer([case for case in cases if case.close is None], _told)
     ended = [case for case in cases if case.close is not None]
     for way in WAYS if ended else ():
-        async with house(over_tls=way == "TLS", direct=direct) as shop:
+        async with house(over_tls=way == "TLS", closed=closed, direct=direct) as shop:
             await shop.suffer(ended, partial(_closed, way))
 
 
@@ -126,8 +137,8 @@ async def _closed(way: str, case: Said, raw: Raw) -> bytes:
     """Play *case* on a socket that is opened in this *way*; return all that is said to the end."""
     if way == "behind a request":
         assert await raw.ask("/healthz") == b"ok\n"
-    offer = "" if case.mode == "seed" else V1
-    sent = GREETING * (case.mode == "v1") + case.sent
+    offer = case.bearer if case.mode == "seed" else V1
+    sent = case.greeting * (case.mode == "v1") + case.sent
     async with trio.open_nursery() as nursery:
         if way == "with the handshake":
             nursery.start_soon(_send, raw, handshake(offer) + sent)
@@ -137,6 +148,8 @@ async def _closed(way: str, case: Said, raw: Raw) -> bytes:
             nursery.start_soon(_send, raw, sent)
         said, code = await raw.to_the_close()
         assert code == case.close
+        if code == UNAUTHORISED:  # which is said to clients that keep to the protocol
+            await _send(raw, GOODBYE)
         assert await raw.rest() == b"", "nothing follows a close frame"
         nursery.cancel_scope.cancel()
     return b"\n".join(said)
@@ -144,27 +157,31 @@ async def _closed(way: str, case: Said, raw: Raw) -> bytes:
 
 async def _told(case: Said, raw: Raw) -> bytes:
     """Play *case* and an honest question behind it; return all that the case is told."""
-    assert "101" in await raw.shake_hands(headers="" if case.mode == "seed" else V1)
+    path = "/?branch=shop&module=m" if case.closed else "/"
+    offer = case.bearer if case.mode == "seed" else V1
+    assert "101" in await raw.shake_hands(path, offer)
     last = QUESTION
     if case.mode == "before HELLO":
-        last = GREETING
+        last = case.greeting
     elif case.mode == "seed":
         await raw.frame()
     else:
-        await raw.stream.send_all(GREETING + SUBSCRIBE)
+        await raw.stream.send_all(case.greeting + SUBSCRIBE)
         while b'"SYNCED"' not in (await raw.frame())[1]:
             pass
     told: list[str] = []
     refusal: dict[str, Any] = {}
     heard = b""
+    answered = False
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_send, raw, case.sent + last)
-        while True:
+        while not answered or refusal.get("ref") != case.ref:  # which another store may answer
             opcode, payload = await raw.frame()
             assert opcode != 8, payload
             message = json.loads(payload) if opcode == 1 else {"type": "pong"}
             if message.get("ref") == "honest" or message["type"] == "WELCOME":
-                break
+                answered = True
+                continue
             told.append(message.get("code", message["type"]))
             refusal = message
             heard += payload
@@ -187,8 +204,9 @@ async def test_a_reset_behind_it_is_not_felt(house: Any, quiet: None) -> None:
     """A bad handshake and a reset behind it take a plain trio-websocket listener down."""
     hello = handshake("")
     asked, said = chain(*ASKED.values()), chain(*SAID.values())
-    sent = [hello, *(case.sent for case in asked if not case.writes)]
-    sent += [hello + case.sent for case in said if case.close and len(case.sent) < 10_000]
+    harmless = [case for case in asked if not (case.closed or case.writes)]
+    ended = [case for case in said if not case.closed and case.close and len(case.sent) < 10_000]
+    sent = [hello, *(case.sent for case in harmless), *(hello + case.sent for case in ended)]
     async with house() as shop:
         before = await shop.shows()
         for data in sent:
@@ -204,5 +222,5 @@ def _reset(port: int, sent: bytes) -> None:
 
 
 def test_the_names_say_different_dangers() -> None:
-    names = [case.name for case in chain(*ASKED.values(), *SAID.values())]
-    assert len(set(names)) == len(names) >= 600
+    names = [case.name for case in chain(*ASKED.values(), *ALONE.values(), *SAID.values())]
+    assert len(set(names)) == len(names) >= 1200

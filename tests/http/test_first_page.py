@@ -138,6 +138,7 @@ async def test_the_page_on_the_interface_sends_strangers_to_sign_in_and_back(sho
     told = await get(shop, path)
     assert told.status_code == 303
     assert told.headers["location"] == "/sign-in?next=%2Fdocs%3Fbranch%3Dshop%26module%3Dm"
+    assert (await get(shop, "/docs")).headers["location"] == "/sign-in?next=%2Fdocs"
     form = await get(shop, told.headers["location"])
     other = re.findall(r'href="(\?[^"]+)" hreflang="ar"', form.text)
     assert other == ["?lang=ar&amp;next=%2Fdocs%3Fbranch%3Dshop%26module%3Dm"]

@@ -266,3 +266,13 @@ async def test_a_client_that_vanishes_in_its_response_is_told_to_the_app_alone(
             assert await raw.ask("/hello") == b"hello"
     assert app.told == ["the big one was not taken"]
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_a_house_that_is_alone_has_no_guests_behind_a_proxy(at_door: Any) -> None:
+    async with at_door(Answers(), guests=Guests(alone=True)) as knock:
+        for told in ("X-Forwarded-For: 8.8.8.8", "Forwarded: for=8.8.8.8"):
+            async with knock() as raw:
+                ((status, body),) = read_responses(await talk(raw, get("/who", told)))
+            assert (status, b"mishkah-trio init" in body) == (403, True)
+        async with knock() as raw:
+            assert [status for status, _ in read_responses(await talk(raw, get("/who")))] == [200]

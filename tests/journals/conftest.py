@@ -14,11 +14,12 @@ from hypothesis import settings
 from mishkah.core.commands import decode, digest
 from mishkah.core.commit import Commit, Name
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.journal import Journal, MemoryJournals, OpenJournal
 from mishkah.sqlite import SqliteJournals
 

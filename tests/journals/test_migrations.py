@@ -9,10 +9,11 @@ from typing import Any
 import apsw
 import pytest
 
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert
 from mishkah.core.schema import Schema
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 from mishkah.journal import JournalDamaged
 from mishkah.sqlite import SchemaBlocked, StoreFile
 
@@ -172,3 +173,9 @@ def test_a_store_without_a_history_takes_any_schema_and_stays_without(tmp_path: 
     new = schema_of({"other": {"type": "text"}})
     with closing(StoreFile(path, new, losing=True)) as file:
         assert file.load().seq == 0
+
+
+def test_a_file_that_gets_its_first_secret_is_for_its_owner_alone(path: Path) -> None:
+    path.chmod(0o644)
+    opened(path, schema_of({**OLD, "pin": {"type": "text", "secret": True}}))
+    assert path.stat().st_mode & 0o777 == 0o600

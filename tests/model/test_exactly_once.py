@@ -19,9 +19,9 @@ from support.frames import read_stream
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Subscribe
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.feed import Listener, Outbox
 from mishkah.journal import JournalFull, MemoryJournal
 from mishkah.requests import Ask, Join

@@ -18,10 +18,11 @@ from support.rulebook import Data, broken
 from mishkah.core.commands import decode
 from mishkah.core.commit import Name
 from mishkah.core.errors import Refused
+from mishkah.core.judging import Rules
 from mishkah.core.seeding import Seeded
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 NOW = datetime(2025, 10, 29, tzinfo=UTC)
 REFUSALS = {"INVALID", "DUPLICATE", "REFERENCE"}

@@ -19,11 +19,12 @@ from mishkah.core.commands import decode
 from mishkah.core.commit import Change, Commit, decode_entry, encode_entry
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Invalid, Refused
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Row, Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 NOW = datetime(2025, 10, 29, tzinfo=UTC)
 START = 3

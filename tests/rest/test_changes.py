@@ -12,7 +12,7 @@ import trio
 
 from mishkah.feed import Outbox
 from mishkah.rest import changes
-from mishkah.testing import TestHouse, open_test_house
+from mishkah.testing import ALL, FakeGate, TestHouse, open_test_house
 
 MODULE = "/api/v1/branches/shop/modules/m"
 
@@ -36,6 +36,25 @@ async def test_pages_of_commits_follow_one_another(api: Any) -> None:
     ]
     none = (await api.get("changes", params={"since": 4})).json()
     assert (none["commits"], none["next"]) == ([], None)
+
+
+async def test_a_commit_that_shows_nothing_is_not_told(serve: Any) -> None:
+    """Nor who made it, and when."""
+    gate = FakeGate()
+    gate.role("all", ALL)
+    gate.role("notes", {"do": ["read"], "tables": ["note"]})
+    gate.let_in("owner", "all", user="mona")
+    gate.let_in("guest", "notes")
+    async with serve(gate=gate) as api:
+        owner, guest = ({"Authorization": f"Bearer {who}"} for who in ("owner", "guest"))
+        await api.post("tables/item", json={"id": "a"}, headers=owner)
+        await api.post("tables/note", json={"id": "n2"}, headers=owner)
+        await api.post("sequences/item/code", json={}, headers=owner)
+        seen = (await api.get("changes", params={"since": 1}, headers=guest)).json()
+        assert [(one["seq"], one["by"]["user"]) for one in seen["commits"]] == [(3, "mona")]
+        assert (seen["seq"], seen["next"]) == (4, None)
+        whole = (await api.get("changes", params={"since": 1}, headers=owner)).json()
+        assert [one["seq"] for one in whole["commits"]] == [2, 3, 4]
 
 
 class Stream:

@@ -35,6 +35,8 @@ def test_every_shape_is_one_and_every_reference_leads_to_one(store: str) -> None
         Draft202012Validator.check_schema(shape)
     for kind, name in re.findall(r'"#/components/(\w+)/([^"]+)"', json.dumps(told)):
         assert name in told["components"][kind]
+    assert told["security"] == [{}, {"token": []}], "a token, where there is access control"
+    assert told["components"]["securitySchemes"].keys() == {"token"}
     names = [about["operationId"] for path in told["paths"].values() for about in path.values()
              if isinstance(about, dict)]  # fmt: skip
     assert len(names) == len(set(names)) > 10

@@ -96,6 +96,51 @@ async def test_what_can_not_be_done_is_told(shop: Shop) -> None:
     assert (await shop.http.post(address, content=b"{}", headers=bearer)).status_code == 415
 
 
+ROW = "/api/v1/branches/shop/modules/m/tables/note"
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("/api/v1/identity/create_user", b'{"user": "eve"}'),
+        ("/api/v1/auth/password", b'{"old": "x", "new": "y"}'),
+        (ROW, b'{"id": "n2", "text": "too late"}'),
+        (f"{ROW}/n1", b'{"changes": {"text": "too late"}}'),
+    ],
+)
+async def test_who_has_lost_the_right_while_the_body_came_does_nothing_with_it(
+    shop: Shop, address: str, body: bytes
+) -> None:
+    token = await shop.token("mona")
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield body[:5]
+        register, now = shop.gate.identity.register, shop.gate._clock()
+        await register.revoke_token(OPERATOR, token.split("_")[1], now)
+        yield body[5:]
+
+    bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    method = "PATCH" if address.endswith("n1") else "POST"
+    no = await shop.http.request(method, address, content=slow(), headers=bearer)
+    assert (no.status_code, no.json()["code"]) == (401, "AUTH_REQUIRED")
+    assert [row["id"] for row in (await shop.ask("users")).json()] == ["mona", "amal"]
+    rows = await shop.http.get(ROW, headers={"Authorization": f"Bearer {shop.operator}"})
+    assert rows.json()["rows"] == [{"id": "n1", "text": "hello"}]
+
+
+async def test_a_body_is_judged_by_the_role_of_when_it_has_come(shop: Shop) -> None:
+    token = await shop.token("amal")
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b'{"id": "n2", '
+        await shop.ask("change_user", user="amal", scopes=[{"role": "read-only"}])
+        yield b'"text": "too late"}'
+
+    bearer = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    no = await shop.http.post(ROW, content=slow(), headers=bearer)
+    assert (no.status_code, no.json()["code"]) == (403, "FORBIDDEN")
+
+
 async def test_who_is_disabled_is_sent_away_at_once(shop: Shop) -> None:
     async with shop.house.client(await shop.token("amal"), branch="shop", module="m") as desk:
         assert (await desk.receive())["type"] == "SNAPSHOT"

@@ -3,6 +3,14 @@
 import json
 from typing import Any
 
+import pytest
+from starlette.types import Message
+
+from mishkah.http.turned import CutOff
+from mishkah.site.assembly import make_site
+from mishkah.testing import ALL, FakeGate
+
+MODULE = "/api/v1/branches/shop/modules/m"
 PLAIN = {"Accept-Encoding": "identity"}
 
 
@@ -70,6 +78,43 @@ async def test_a_snapshot_is_what_a_socket_is_shown(api: Any) -> None:
     assert some.json()["data"] == {"note": [{"id": "n1", "text": "hello"}]}
     none = await api.get("snapshot", params={"tables": "note,x"})
     assert (none.status_code, none.json()["code"]) == (404, "UNKNOWN_TABLE")
+
+
+@pytest.mark.parametrize("packing", [{"accept-encoding": "gzip"}, PLAIN])
+async def test_a_snapshot_under_way_ends_with_the_right_to_see_it(
+    serve: Any, packing: dict[str, str]
+) -> None:
+    gate, took = FakeGate(), 0
+    gate.role("all", ALL)
+    gate.role("some", {"do": ["read"], "except": ["price"]})
+    gate.let_in("a", "all")
+    gate.let_in("b", "all")
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async with serve(gate=gate) as api:
+        api.headers["Authorization"] = "Bearer a"
+        await fill(api, 900, info={"text": "x" * 5000})
+        headers = {"authorization": "Bearer b", "host": "localhost", **packing}
+        scope = {
+            "type": "http", "method": "GET", "path": f"{MODULE}/snapshot", "raw_path": b"",
+            "query_string": b"", "root_path": "", "scheme": "http", "http_version": "1.1",
+            "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+            "client": ("127.0.0.1", 0), "server": ("localhost", None),
+        }  # fmt: skip
+
+        async def send(message: Message) -> None:
+            nonlocal took
+            if message.get("body"):
+                took += 1
+                if took == 2:
+                    gate.let_in("b", "some")
+            assert message.get("more_body", True), "it ends as if it were whole"
+
+        with pytest.raises(CutOff):
+            await make_site(api.house.house)(scope, receive, send)
+        assert took == 2
 
 
 async def test_a_snapshot_is_packed_for_who_takes_it(api: Any) -> None:

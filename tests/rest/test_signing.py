@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,14 @@ from support.signing import (
 from trio_websocket import wrap_client_stream
 
 from mishkah.http.credentials import FOR_GOOD
+from mishkah.http.crowd import HERE
+from mishkah.http.guests import Guests
 from mishkah.identity.audit import ROWS_IN_WINDOW
 from mishkah.identity.register import OPERATOR
 from mishkah.limits import Limits
 from mishkah.site.assembly import make_site
 from mishkah.testing import FaultyJournals, open_test_house
+from mishkah.who import Scope
 
 LOGIN = {"user": "amal", "password": AMAL}
 PROGRAM = {**LOGIN, "cookie": False}
@@ -64,6 +68,28 @@ async def test_a_cookie_that_came_by_https_is_sent_by_https_alone(shop: Shop) ->
     async with shop.client(scheme="https", Origin="https://localhost") as client:
         _, attributes = given(await client.post(f"{AUTH}/login", json=LOGIN))
         assert "Secure" in attributes
+
+
+@pytest.mark.parametrize("believed", [True, False])
+async def test_what_a_proxy_says_of_a_page_counts_where_it_is_believed(
+    autojump_clock: trio.testing.MockClock, data: Path, believed: bool
+) -> None:
+    guests = Guests(frozenset({"till.lan"}), proxies=(ip_network(HERE),) if believed else ())
+    async with open_shop(data, guests=guests) as shop:
+        body = json.dumps(LOGIN)
+        stream = shop.house.connect()
+        head = (
+            f"POST {AUTH}/login HTTP/1.1\r\nHost: till.lan\r\nOrigin: https://till.lan\r\n"
+            "X-Forwarded-Proto: https\r\nX-Forwarded-For: 10.9.9.9, 10.1.2.3\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        await stream.send_all((head + body).encode())
+        told = b"".join([part async for part in stream]).decode()
+        assert told.startswith("HTTP/1.1 200 ")
+        assert ("; Secure\r\n" in told) is believed
+        (login,) = await shop.audit(1)
+        assert (login["event"], login["address"]) == ("login", "10.1.2.3" if believed else HERE)
 
 
 async def test_a_program_gets_its_token_in_the_body_and_no_cookie(shop: Shop) -> None:
@@ -234,6 +260,7 @@ async def test_a_session_that_is_used_lasts_on_without_a_write_for_each_request(
         assert again.status_code == 200
         assert given(again)[0] == token
         assert given(again)[1]["Max-Age"] == "43200"
+        assert again.headers["cache-control"] == "no-store", "it holds somebody's token"
         assert await shop.commits() == before + 1
         shop.clock.move(hours=11)
         assert (await client.get("/", headers={"Accept": "text/html"})).status_code == 200
@@ -267,6 +294,7 @@ async def test_a_new_password_ends_the_other_sessions(shop: Shop) -> None:
     body = {"old": AMAL, "new": "three words of Amal"}
     wrong = await post(shop, "password", {**body, "old": "wrong"}, **bearer(mine))
     assert (wrong.status_code, wrong.json()["code"]) == (403, "FORBIDDEN")
+    assert wrong.json()["title"] == "This is not allowed"
     easy = await post(shop, "password", {**body, "new": "12345678"}, **bearer(mine))
     assert (easy.status_code, easy.json()["errors"][0]["path"]) == (422, "/password")
     assert (await post(shop, "password", body, **bearer(mine))).status_code == 204
@@ -399,12 +427,13 @@ async def test_who_was_refused_is_noted_once_and_by_name(shop: Shop) -> None:
     amal = await shop.token()
     async with shop.client("10.0.0.7") as client:
         await client.get(NOTES)
+        await client.get(NOTES, headers=bearer("mk_a_b"))
         await client.get("/metrics", headers=bearer(amal))
         await trio.testing.wait_all_tasks_blocked()
         await client.post(f"{AUTH}/login", json={**PROGRAM, "password": "wrong"})
         await client.get(f"{NOTES}/nothing", headers=bearer(amal))
     rows = [(r["event"], r["user"], r["address"], r["detail"]) for r in await shop.audit(3)]
-    assert rows == [
+    assert rows == [  # and that who shows nothing is to sign in is no news
         ("login-failed", "amal", "10.0.0.7", None),
         ("refused", "amal", "10.0.0.7", "FORBIDDEN"),
         ("refused", None, "10.0.0.7", "AUTH_REQUIRED"),
@@ -419,8 +448,8 @@ async def test_what_a_socket_is_refused_is_noted_too(data: Path) -> None:
             assert (await amal.expect("ERROR"))["code"] == "FORBIDDEN"
         async with shop.house.client("mk_a_b") as nobody:
             assert (await nobody.receive())["code"] == "AUTH_REQUIRED"
-        rows = [(r["event"], r["user"], r["detail"]) for r in await shop.audit(2)]
-        assert rows == [("refused", None, "AUTH_REQUIRED"), ("refused", "amal", "FORBIDDEN")]
+        rows = [(r["user"], r["address"], r["detail"]) for r in await shop.audit(2)]
+        assert rows == [(None, HERE, "AUTH_REQUIRED"), ("amal", HERE, "FORBIDDEN")]
 
 
 async def test_no_answer_waits_for_its_note(
@@ -431,7 +460,7 @@ async def test_no_answer_waits_for_its_note(
         journals.seconds = 5.0
         before = trio.current_time()
         for _ in range(200):
-            assert (await client.get(NOTES)).status_code == 401
+            assert (await client.get(NOTES, headers=bearer("mk_a_b"))).status_code == 401
         assert trio.current_time() == before
         journals.seconds = 0.0
         await trio.sleep(200)
@@ -453,7 +482,11 @@ async def test_no_answer_waits_for_its_note(
     ],
 )
 async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
-    shop: Shop, page: dict[str, str], subprotocol: bool, lets: bool
+    autojump_clock: trio.testing.MockClock,
+    shop: Shop,
+    page: dict[str, str],
+    subprotocol: bool,
+    lets: bool,
 ) -> None:
     headers = [*page.items(), *cookie(await shop.token()).items()]
     async with trio.open_nursery() as nursery:
@@ -473,6 +506,14 @@ async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
         else:
             assert said["code"] == "AUTH_REQUIRED"
         nursery.cancel_scope.cancel()
+
+
+async def test_who_may_enter_no_branch_is_told_of_none(shop: Shop) -> None:
+    create = shop.identity.register.create_user
+    elsewhere = (Scope("clerk", ("other",)),)
+    await create(OPERATOR, "sami", shop.clock(), scopes=elsewhere, password=AMAL)
+    token = await shop.identity.sessions.login("sami", AMAL, None, shop.clock())
+    assert (await ask_me(shop, **bearer(token))).json()["stores"] == []
 
 
 async def test_an_owner_signs_in_everywhere(shop: Shop) -> None:

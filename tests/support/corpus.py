@@ -1,17 +1,20 @@
 """What hostile clients do, kept as data: the files of tests/hostile, as values and bytes."""
 
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from support.closed import KEPT, NAMES
 from support.frames import sent
 
 FOLDER = Path(__file__).parents[1] / "hostile"
-MODULE = "/api/v1/branches/shop/modules/m"
-"""What ``{m}`` stands for."""
+_NAMED = {"m": "/api/v1/branches/shop/modules/m", **NAMES, **KEPT}
+"""What names in braces stand for: the module's address, and secrets."""
+_NAME = re.compile(r"\{([a-z.-]+)\}")
 ASK = {"Host": "localhost"}
 UPGRADE = {
     "Host": "localhost",
@@ -35,6 +38,24 @@ class Case(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """How many commits it makes, if what is sent is harmless."""
     close: int | None = None
     """The code of the close frame that ends it."""
+    closed: bool = False
+    """Whether it comes to a house with access control; there *by* is whose token it shows."""
+    by: str | None = None
+    gives: bool = False
+    """Whether it is told a new token."""
+    changes: list[str] = []
+    """Which tables of the identity store it changes, beside the audit."""
+
+    @property
+    def bearer(self) -> str:
+        """The header that shows the token, if there is one."""
+        return "" if self.by is None else f"Authorization: Bearer {NAMES[self.by]}\r\n"
+
+    @property
+    def greeting(self) -> bytes:
+        """The HELLO that shows it."""
+        token = "" if self.by is None else f',"token":"{NAMES[self.by]}"'
+        return sent(f'{{"type":"HELLO","v":1,"client":"c"{token}}}'.encode())
 
 
 class Asked(Case, kw_only=True):
@@ -45,6 +66,7 @@ class Asked(Case, kw_only=True):
     instead: dict[str, Any] = {}
     without: list[str] = []
     headers: list[Any] = []
+    times: int = 1
     json: Any = None
     body: Any = None
     send: Any = ""
@@ -66,13 +88,14 @@ class Asked(Case, kw_only=True):
             head = self._head(self.ask, ASK, more)
         elif self.upgrade is not None:
             head = self._head(["GET ", self.upgrade], UPGRADE, more)
-        return head + octets([body or "", self.send])
+        return (head + octets([body or "", self.send])) * self.times
 
     def _head(self, asked: Any, good: Mapping[str, str], more: list[str]) -> bytes:
         headers = {**good, **self.instead}
         told = [[f"{name}: ", text] for name, text in headers.items() if name not in self.without]
-        lines = [[asked, " HTTP/1.1"], *told, *more, *self.headers, ""]
-        return b"".join(octets(line) + b"\r\n" for line in lines)
+        lines = [[asked, " HTTP/1.1"], *told, *more, *self.headers]
+        head = b"".join(octets(line) + b"\r\n" for line in lines)
+        return head + f"{self.bearer}\r\n".encode()
 
 
 class Said(Case, kw_only=True):
@@ -99,7 +122,17 @@ def read(file: str, kind: type[Case]) -> list[Any]:
     with (FOLDER / f"{file}.toml").open("rb") as source:
         told = tomllib.load(source)
     common = told.get("each", {})
-    return [msgspec.convert({**common, **case}, kind) for case in told["case"]]
+    every = [one for case in told["case"] for one in _of_each({**common, **case})]
+    return [msgspec.convert(case, kind) for case in every]
+
+
+def _of_each(case: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield *case* for each of those who try it, where there are several."""
+    if not isinstance(case.get("by"), list):
+        yield case
+        return
+    for by in case["by"]:
+        yield {**case, "by": by, "name": f"{case['name']}, by {by}"}
 
 
 def octets(parts: Any) -> bytes:
@@ -109,7 +142,7 @@ def octets(parts: Any) -> bytes:
     """
     match parts:
         case str(text):
-            return text.replace("{m}", MODULE).encode()
+            return _NAME.sub(lambda name: _NAMED.get(name[1], name[0]), text).encode()
         case [*several]:
             return b"".join(map(octets, several))
         case {"hex": str(text), **rest} if not rest:

@@ -11,7 +11,7 @@ import trio
 import trustme
 
 from mishkah.catalog import Catalog
-from mishkah.house import open_house
+from mishkah.house import House, open_house
 from mishkah.journal import MemoryJournals, OpenJournal
 from mishkah.limits import Limits
 
@@ -24,15 +24,22 @@ async def listening(
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """Serve *catalog* on a free port; its stores are in memory without *journals*."""
-    async with open_house(catalog, journals or MemoryJournals(), limits=limits) as house:
-        tcp = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        listeners: list[Any] = [
-            trio.SSLListener(one, tls, https_compatible=True) if tls else one for one in tcp
-        ]
-        async with trio.open_nursery() as doors:
-            doors.start_soon(house.listen, listeners)
-            yield tcp[0].socket.getsockname()[1]
-            doors.cancel_scope.cancel()
+    opened = open_house(catalog, journals or MemoryJournals(), limits=limits)
+    async with opened as house, on_a_port(house, tls) as port:
+        yield port
+
+
+@asynccontextmanager
+async def on_a_port(house: House, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """Let clients into *house* by a free port."""
+    tcp = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    listeners: list[Any] = [
+        trio.SSLListener(one, tls, https_compatible=True) if tls else one for one in tcp
+    ]
+    async with trio.open_nursery() as doors:
+        doors.start_soon(house.listen, listeners)
+        yield tcp[0].socket.getsockname()[1]
+        doors.cancel_scope.cancel()
 
 
 class Tls:

@@ -94,6 +94,8 @@ async def test_nobody_else_may_ask(place: Place, name: str, autojump_clock: Any)
     [("users", b'{"x": 1}'), ("set_pin", b'{"user": "amal"}'), ("create_user", b"[]"),
      ("create_user", b'{"user": "x", "scopes": [{"rolle": "owner"}]}'), ("users", b"{"),
      ("create_token", b'{"user": "amal", "expires": "2025-10-30T00:00:00"}'),
+    ("create_token", b'{"user": "amal", "expires": "9999-12-31T23:59:59-12:00"}'),
+    ("create_token", b'{"user": "amal", "expires": "0001-01-01T00:00:00+12:00"}'),
      ("disable_user", b'{"user": "\xff"}'), ("users", b"[" * 100_000)],
 )  # fmt: skip
 async def test_arguments_of_another_shape_are_refused(

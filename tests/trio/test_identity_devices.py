@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 import trio
+import trio.testing
 from support.identity import CASHIER, OWNER, TILL, Place, after, open_place
 
-from mishkah.core.errors import AuthRequired, Forbidden, InvalidRow, RateLimited
+from mishkah.core.errors import AuthRequired, Busy, Forbidden, InvalidRow, RateLimited
 from mishkah.core.ids import StoreId
+from mishkah.identity.hasher import AT_ONCE, WAITING
 from mishkah.identity.register import OPERATOR
 from mishkah.testing import NOON
 from mishkah.who import Scope, Who
@@ -231,6 +233,39 @@ async def test_failures_of_yesterday_are_forgotten(place: Place) -> None:
     with pytest.raises(Forbidden):
         await place.identity.devices.act(till, "mona", "0000", None, after(days=1))
     await place.identity.devices.act(till, "amal", "4711", None, after(days=1))
+
+
+async def test_a_flood_of_sign_ins_does_not_lock_a_till(place: Place) -> None:
+    """Who is told to come back has tried no PIN, so it is not counted as a wrong one."""
+    till = place.identity.identify(await place.till(), NOON)
+
+    async def never(work: object) -> object:
+        return await trio.sleep_forever()
+
+    place.hasher.work, inline = never, place.hasher.work
+    async with trio.open_nursery() as flood:
+        for _ in range(AT_ONCE + WAITING):
+            flood.start_soon(place.hasher.verify, None, "x")
+        await trio.testing.wait_all_tasks_blocked()
+        for _ in range(6):
+            with pytest.raises(Busy):
+                await place.identity.devices.act(till, "mona", "9753", None, NOON)
+        flood.cancel_scope.cancel()
+    place.hasher.work = inline
+    await place.identity.devices.act(till, "mona", "9753", None, NOON)
+
+
+async def test_a_clock_that_is_put_back_does_not_lock_a_till_for_ever(place: Place) -> None:
+    till = place.identity.identify(await place.till(), NOON)
+    for _ in range(5):
+        with pytest.raises(Forbidden):
+            await place.identity.devices.act(till, "mona", "0000", None, after(days=400))
+    with pytest.raises(Forbidden):  # one guess for it, and no more
+        await place.identity.devices.act(till, "mona", "0000", None, NOON)
+    with pytest.raises(RateLimited) as refused:
+        await place.identity.devices.act(till, "mona", "9753", None, NOON)
+    assert refused.value.retry_ms == 120_000
+    await place.identity.devices.act(till, "mona", "9753", None, after(seconds=120))
 
 
 async def test_one_device_does_not_lock_another(place: Place) -> None:

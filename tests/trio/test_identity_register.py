@@ -20,11 +20,18 @@ from mishkah.core.errors import (
     StoreFailed,
 )
 from mishkah.core.ids import StoreId
+from mishkah.core.messages import Update
 from mishkah.core.schema import Schema
 from mishkah.identity import audit
 from mishkah.identity.register import OPERATOR
 from mishkah.identity.tables import IDENTITY
-from mishkah.journal import Journal, JournalDamaged, JournalFull, MemoryJournals
+from mishkah.journal import (
+    Journal,
+    JournalDamaged,
+    JournalFailed,
+    JournalFull,
+    MemoryJournals,
+)
 from mishkah.testing import NOON, FaultyJournals
 from mishkah.who import Scope, Who
 
@@ -51,7 +58,7 @@ DEEDS: dict[str, Deed] = {
     "change_device": lambda p, by: p.identity.register.change_device(
         by, "till-1", NOON, label="x", scopes=OWNER
     ),
-    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so new", NOON),
+    "set_password": lambda p, by: p.identity.register.set_password(by, "amal", "so very new", NOON),
     "set_pin": lambda p, by: p.identity.register.set_pin(by, "mona", "1357", NOON),
     "disable_user": lambda p, by: p.identity.register.disable_user(by, "amal", NOON),
     "enable_user": lambda p, by: p.identity.register.enable_user(by, "amal", NOON),
@@ -81,6 +88,32 @@ async def test_only_owners_of_everything_manage(place: Place, deed: str) -> None
         with pytest.raises(Forbidden):
             await DEEDS[deed](place, who)
         assert place.events() == before
+
+
+@pytest.mark.parametrize(
+    "deed", [name for name in DEEDS if name not in ("users", "devices", "audit")]
+)
+async def test_who_is_an_owner_no_more_when_their_turn_comes_has_changed_nothing(
+    place: Place, deed: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Hashing takes a while, and so may others who are before them."""
+    register = place.identity.register
+    await register.create_user(OPERATOR, "nour", NOON, scopes=OWNER, password="two words of Nour")
+    token = await place.identity.sessions.login("nour", "two words of Nour", None, NOON)
+    nour = place.identity.identify(token, NOON)
+    await place.till()
+
+    async def late() -> None:
+        with pytest.raises(Forbidden):
+            await DEEDS[deed](place, nour)
+
+    async with trio.open_nursery() as nursery, place.identity._book.turn():
+        nursery.start_soon(late)
+        await trio.testing.wait_all_tasks_blocked()
+        op = Update(table="user", id="nour", changes={"scopes": []})
+        await place.identity._book.write([op], NOON)
+        before = place.events()
+    assert place.events() == before
 
 
 async def test_a_person_has_their_own_tokens_and_pin(place: Place) -> None:
@@ -312,6 +345,25 @@ async def test_a_disk_that_takes_for_ever_is_not_waited_for(
         journals.seconds = 1000
         with pytest.raises(StoreFailed):
             await place.identity.sessions.login("amal", AMAL, None, NOON)
+
+
+@pytest.mark.parametrize(("seconds", "doubt"), [(15, None), (0, JournalFailed("torn"))])
+async def test_what_was_done_and_not_known_to_be_wakes_open_sessions_too(
+    autojump_clock: trio.testing.MockClock, seconds: float, doubt: Exception | None
+) -> None:
+    """They would go on with rights that nobody has any more."""
+    journals = FaultyJournals()
+    async with open_place(journals) as place:
+        await place.furnish()
+        amal = await place.signed_in("amal")
+        journals.seconds, journals.doubt = seconds, doubt
+        before = place.identity.changes.version
+        with pytest.raises(StoreFailed):
+            await place.identity.register.disable_user(OPERATOR, "amal", NOON)
+        await trio.sleep(20)
+        assert place.identity.changes.version > before
+        with pytest.raises(AuthRequired):
+            place.identity.again(amal.session or "", NOON)
 
 
 async def test_a_commit_tells_who_made_it(autojump_clock: trio.testing.MockClock) -> None:

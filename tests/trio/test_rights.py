@@ -4,9 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.talking import SHOP, insert, subscribe, until_synced
+import trio
+import trio.testing
+from support.talking import SHOP, insert, subscribe, until_synced, update
 
+from mishkah.core.schema import Schema
+from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
+from mishkah.who import Who
 
 WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
 
@@ -79,6 +84,74 @@ async def test_another_token_is_taken_without_a_cut(
         assert (await until_synced(client))[0]["reason"] == "rules"
 
 
+def nothing(store: object) -> Schema:
+    raise AssertionError(store)
+
+
+async def test_a_message_that_meets_a_change_first_does_not_keep_it_from_who_follows(
+    gate: FakeGate, autojump_clock: object
+) -> None:
+    rights, followed = Rights(gate, nothing), trio.Event()
+    rights.show("a")
+    with trio.move_on_after(1):
+        await rights.change()  # it has just become somebody
+
+    async def follow() -> None:
+        await rights.change()
+        followed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follow)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not followed.is_set()
+        gate.role("clerk", WITHOUT_NAMES)
+        rights.check()  # as a command does that comes in the same moment
+        with trio.fail_after(1):
+            await followed.wait()
+
+
+async def test_a_message_that_meets_the_end_of_a_shift_first_does_not_keep_it_either(
+    gate: FakeGate, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
+) -> None:
+    """A till whose person's time is over is itself again: nothing of it is committed."""
+    gate.let_in("a", "clerk", user="amal", seconds=60)
+    rights, followed = Rights(gate, nothing), trio.Event()
+    rights.show("a")
+    with trio.move_on_after(1):
+        await rights.change()
+
+    async def follow() -> None:
+        await rights.change()
+        followed.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(follow)
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(gate, "now", lambda: 60.0)
+        monkeypatch.setattr(gate, "again", lambda who: Who(device="till-1", session="s1"))
+        rights.check()
+        with trio.fail_after(100):
+            await followed.wait()
+
+
+async def test_who_becomes_another_where_they_may_not_enter_is_sent_away(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    gate.let_in("b", "clerk", branches=["elsewhere"])
+    async with (
+        open_test_house(data, gate=gate) as house,
+        house.v1("x", token="a") as client,
+        house.v1("y", token="a") as other,
+    ):
+        await subscribe(client)
+        await until_synced(client)
+        await client.send({"type": "HELLO", "v": 1, "token": "b"})
+        assert (await client.receive())["type"] == "WELCOME"
+        assert (await client.receive())["code"] == "UNKNOWN_MODULE"
+        assert (await other.ask(insert("tea", 1)))["type"] == "ACK"
+        assert await client.close_code() == 1012
+
+
 @pytest.mark.parametrize("end", [lambda g: g.turn_out("a"), lambda g: g.pass_time(60)])
 async def test_who_is_turned_out_is_closed(
     data: Path, autojump_clock: object, gate: FakeGate, end: Any
@@ -99,3 +172,30 @@ async def test_a_branch_where_one_has_no_role_is_not_there(
     async with open_test_house(data, gate=gate) as house, house.v1(token="b") as client:
         await client.send({"type": "SUBSCRIBE", "ref": 1, **SHOP})
         assert (await client.receive())["code"] == "UNKNOWN_MODULE"
+
+
+async def test_a_conflict_does_not_name_a_field_that_is_not_known(
+    gate: FakeGate, data: Path, autojump_clock: object
+) -> None:
+    """Not even by its answer to who guesses the name: it is as one that is not there."""
+    gate.role("guest", {"do": ["read", "update"], "tables": ["item"], "except": ["name"]})
+    gate.let_in("b", "guest")
+    async with (
+        open_test_house(data, gate=gate) as house,
+        house.v1("x", token="a") as owner,
+        house.v1("y", token="b") as guest,
+    ):
+        for key in ("tea", "cup"):
+            base = (await owner.ask(insert(key, key, name="old")))["seq"]
+        await owner.ask(update("tea", 1, changes={"name": "new"}))
+        await owner.ask(update("cup", 2, changes={"qty": 7}))
+        told = [
+            await guest.ask(update(key, f"{key}{name}", changes={name: "x"}, base=base))
+            for key in ("tea", "cup")
+            for name in ("name", "none")
+        ]
+        assert [(no["code"], no["details"][0]["rule"]) for no in told] == 4 * [
+            ("INVALID", "unknown")
+        ]
+        clash = await guest.ask(update("cup", "q", changes={"qty": 1, "name": "x"}, base=base))
+        assert [one["path"] for one in clash["details"]] == ["/qty"]

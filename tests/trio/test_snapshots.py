@@ -85,7 +85,7 @@ async def test_a_hundred_who_come_at_once_share_what_is_put_together(
     outboxes = [Outbox() for _ in range(100)]
     for outbox in outboxes:
         listener = Listener(outbox, recipe.id, seed=seed)
-        await showing.subscribe(listener, Subscribe(), grant)
+        await showing.subscribe(listener, Subscribe(), lambda: grant)
     sent = [iter(await _snapshot(outbox)) for outbox in outboxes]
     whole = read_view(grant, None, None)
     snapshot = weakref.ref(showing._dispatch.snapshot(whole, state))

@@ -91,7 +91,7 @@ async def meet(pieces: list[bytes], *, direct: bool, behind: bool, late: bool = 
     """Return what comes of *pieces*, each sent when all before it are dealt with.
 
     With *behind* the first comes right behind the handshake. Who is *late* hears nothing before all
-    are sent.
+    are sent, and then slowly.
     """
     heard: list[str | bytes] = []
     listening = trio.Event()
@@ -101,6 +101,8 @@ async def meet(pieces: list[bytes], *, direct: bool, behind: bool, late: bool = 
             while True:
                 if late:
                     await listening.wait()
+                    for _ in range(9):
+                        await trio.lowlevel.checkpoint()
                 heard.append(await guard.message())
 
     door = door_to(listen, direct=direct)
@@ -161,11 +163,12 @@ async def test_dripping_bytes_are_cuts_like_any_other(stream: bytes) -> None:
     assert directly == await meet(pieces, direct=False, behind=False)
 
 
+@pytest.mark.parametrize("late", [True, False])
 @pytest.mark.parametrize("direct", [True, False])
-async def test_messages_are_heard_in_order_whoever_reads_them(direct: bool) -> None:
+async def test_messages_are_heard_in_order_whoever_reads_them(direct: bool, late: bool) -> None:
     odd = b"".join(sent(bytes([n]), BINARY) for n in range(3))
     stream = sent(b"a") + odd + sent(b"b") + sent(b"?", PING) + sent(b"c")
-    heard = (await meet([stream], direct=direct, behind=False))[2]
+    heard = (await meet([stream], direct=direct, behind=False, late=late))[2]
     assert heard == ["a", b"\x00", b"\x01", b"\x02", "b", "c"]
 
 

@@ -11,9 +11,9 @@ from trio.testing import MockClock
 
 from mishkah.core.commands import decode, is_name
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Subscribe
 from mishkah.core.soundness import read_schema
-from mishkah.core.transact import Rules
 from mishkah.feed import Listener, Outbox
 from mishkah.journal import MemoryJournal
 from mishkah.requests import Ask, Join

@@ -13,11 +13,12 @@ from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
 from mishkah.core.errors import Refused
 from mishkah.core.grants import Grant
+from mishkah.core.judging import Law, Rules, Validator
 from mishkah.core.schema import Schema, with_unique
 from mishkah.core.sequences import Rule, make_sequence
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Law, Rules, Validator, transact
+from mishkah.core.transact import Asked, transact
 
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")

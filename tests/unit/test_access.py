@@ -10,6 +10,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
 from mishkah.core.shapes import Misfit, fit
 from mishkah.core.soundness import read_schema
+from mishkah.core.views import read_view
 from mishkah.roles import ready_made
 from mishkah.who import ANY, Scope, Who
 
@@ -263,3 +264,17 @@ def test_of_ones_scopes_the_first_that_covers_decides() -> None:
     assert who.role_in(SHOP) == "b"
     assert who.role_in(StoreId("third", "m")) == "c"
     assert Who(scopes=who.scopes[:1]).role_in(SHOP) is None
+
+
+def test_no_two_people_share_a_view_by_chance() -> None:
+    """These two did, when what they see was named by 32 bits; and so each saw the other's rows."""
+    table = {"fields": {"id": KEY, "who": TEXT}}
+    tasks, _ = read_schema("m", {"tables": {"task": table}})
+    assert tasks is not None
+    own = role({"do": ["read"], "where": ["who", "=", "$user"]})
+    one, other = (
+        read_view(grant_of(own, StoreId("s", "m"), tasks, user), None, None)
+        for user in ("u33444", "u156774")
+    )
+    assert one.lens != other.lens
+    assert one.id != other.id

@@ -275,3 +275,14 @@ def test_the_identity_store_has_a_folder_of_its_own_and_is_there_when_its_file_i
     path.touch()
     assert catalog.on_disk() == [IDENTITY]
     assert catalog.recipe(IDENTITY).rules.schema.has_secrets
+
+
+def test_what_can_not_be_reached_of_access_control_leaves_the_house_closed(tmp_path: Path) -> None:
+    (tmp_path / "branches.config.json").write_text('{"branches": {}}')
+    catalog = Catalog(tmp_path, Plugins())
+    assert not catalog.closed
+    (tmp_path / "identity").symlink_to(tmp_path / "a disk that is not there")
+    assert catalog.closed
+    (tmp_path / "identity").unlink()
+    (tmp_path / "identity").mkdir()
+    assert catalog.closed

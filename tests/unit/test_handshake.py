@@ -268,3 +268,22 @@ def test_a_head_of_any_bytes_is_let_in_or_turned_away(junk: bytes, at: int, cut:
     except Turned as no:
         answer = no.response()
     assert answer.startswith(b"HTTP/1.1 4")
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "Sec-Fetch-Site"])
+def test_who_sends_a_request_is_said_once(name: str) -> None:
+    twice = f"{name}: a=b\r\n{name.lower()}: a=b\r\n\r\n".encode()
+    with pytest.raises(Turned) as turned:
+        read(head().removesuffix(b"\r\n") + twice)
+    assert turned.value.status == 400
+
+
+def test_what_only_proxies_tell_can_be_left_out() -> None:
+    told = {"X-Forwarded-Host": "evil", "X_Forwarded_For": "::1", "Forwarded": "host=evil"}
+    given = read(head(**told, Cookie="a=b"))
+    left = given.unforwarded()
+    assert given.headers.keys() - left.headers.keys() == {
+        "x-forwarded-host", "x-forwarded-for", "forwarded",
+    }  # fmt: skip
+    assert {name.decode() for name, _ in left.raw} == left.headers.keys()
+    assert left.headers["cookie"] == "a=b"

@@ -10,10 +10,11 @@ import pytest
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit, of_row
 from mishkah.core.history import SECRET, Done, Replaced, done
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Table
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 FIELDS: dict[str, Any] = {
     "id": {"type": "text", "primaryKey": True},

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mishkah.core.errors import BrokenReference, Refused
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Delete, Insert, Op, Transaction, Update
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 NOON = datetime(2025, 10, 29, 12, tzinfo=UTC)
 KEY = {"type": "text", "primaryKey": True}

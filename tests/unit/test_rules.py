@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from mishkah.core.errors import InvalidRow
+from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert, Update
 from mishkah.core.soundness import read_schema
 from mishkah.core.state import State
-from mishkah.core.transact import Asked, Rules, transact
+from mishkah.core.transact import Asked, transact
 
 KEY = {"type": "text", "primaryKey": True}
 NOON = datetime(2025, 10, 29, 12, tzinfo=UTC)
