@@ -190,6 +190,7 @@ class Guard(trio.abc.Stream):
             await self._closed.wait()
             return
         self._closed = trio.Event()
+        self._inlet.stop()
         try:
             with trio.move_on_after(LINGER):
                 await self._say_why()

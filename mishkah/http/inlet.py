@@ -37,6 +37,7 @@ class Inlet:
         self._waiting = trio.CancelScope()
         self._owed = 0  # messages that trio-websocket finds, and nobody has taken
         self._taken = 0
+        self._over = False
         self.reading = False
         self.heard = trio.current_time()
         """When bytes came from the peer last."""
@@ -85,6 +86,8 @@ class Inlet:
             self._waiting.cancel()  # which takes no message from who was given one
             while self._ours:
                 await self._left_over.park()
+        if self._over:
+            raise trio.ClosedResourceError
         data = self._texts.leave() or await self._next(max_bytes)
         known = self._watch.messages
         passed = self._watch.passes(data, to_plain=self._direct)
@@ -97,6 +100,11 @@ class Inlet:
         self._watch.closing = True
         self._direct = False
         self._leave_over()
+
+    def stop(self) -> None:
+        """Let nobody read on: the stream is being closed."""
+        self._over = True
+        self.end()
 
     async def _next(self, max_bytes: int | None) -> bytes:
         self.reading = True

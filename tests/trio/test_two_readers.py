@@ -61,6 +61,7 @@ ODD = st.one_of(
         ]
     ),
 )  # fmt: skip
+# Each is wrong in one way: of two, the cuts decide which is found first, read by whomever.
 FATAL = st.sampled_from(
     [
         sent(b"\xff"),
@@ -73,7 +74,7 @@ FATAL = st.sampled_from(
         sent(b"x" * 126, PING),
         wide(b"short", 2),
         wide(b"x" * 200, 8),
-        b"\x81\xff" + (2**63).to_bytes(8) + b"mask",
+        b"\x81\xff" + (2**62).to_bytes(8) + b"mask",
         sent((1000).to_bytes(2) + b"bye", CLOSE),
         sent(b"", CLOSE),
         sent(b"\x03", CLOSE),
@@ -170,6 +171,13 @@ async def test_messages_are_heard_in_order_whoever_reads_them(direct: bool, late
     stream = sent(b"a") + odd + sent(b"b") + sent(b"?", PING) + sent(b"c")
     heard = (await meet([stream], direct=direct, behind=False, late=late))[2]
     assert heard == ["a", b"\x00", b"\x01", b"\x02", "b", "c"]
+
+
+@pytest.mark.parametrize("direct", [True, False])
+async def test_nothing_is_heard_behind_a_broken_frame(direct: bool) -> None:
+    stream = sent(b"1", BINARY) + sent(b"2", BINARY) + sent(b"\x03", CLOSE) + sent(b"late")
+    heard = (await meet([stream], direct=direct, behind=False, late=True))[2]
+    assert heard == [b"1", b"2"]
 
 
 @pytest.mark.parametrize(
