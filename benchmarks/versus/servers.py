@@ -1,0 +1,140 @@
+"""The three servers, each a process of its own on the server's core, for as long as it is needed."""
+
+import itertools
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.versus.building import Missing, Tools
+from benchmarks.versus.shop import first_rows, write_shop
+
+OURS, PEER, LIMIT = "mishkah", "node", "limit"
+START = 120.0
+"""Seconds for a server to be ready; ours reads 100,000 first rows in that time."""
+
+
+@dataclass(frozen=True)
+class Cores:
+    """The core of the server and that of the load; None where the machine has one only."""
+
+    server: int | None
+    load: int | None
+
+    @classmethod
+    def of_this_machine(cls) -> "Cores":
+        free = sorted(os.sched_getaffinity(0))
+        return cls(free[0], free[1]) if len(free) > 1 else cls(None, None)
+
+
+def pinned(core: int | None) -> Callable[[], None]:
+    """Return what a child does first, so that it and its threads stay on *core*."""
+
+    def pin() -> None:
+        if core is not None:
+            os.sched_setaffinity(0, {core})
+
+    return pin
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs; *token* is what its clients show, None where nobody asks."""
+
+    kind: str
+    pid: int
+    port: int
+    token: str | None
+
+
+class Servers:
+    """Starts servers in folders of their own under *folder*, which it does not remove."""
+
+    def __init__(self, tools: Tools, folder: Path, cores: Cores) -> None:
+        self.tools = tools
+        self.cores = cores
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._shops: dict[int, tuple[Path, str]] = {}
+
+    def has(self, kind: str) -> bool:
+        return kind != PEER or not isinstance(self.tools.peer, Missing)
+
+    @contextmanager
+    def running(self, kind: str, rows: int) -> Iterator[Server]:
+        """Run the server *kind*, which begins with *rows* order lines, and end it at the end."""
+        folder = self._folder / f"server-{next(self._numbers)}"
+        token = None
+        if kind == OURS:
+            shop, token = self._shop(rows)
+            shutil.copytree(shop, folder)
+            command = [_mishkah(), "serve", "--json", "--port", "0", "--data", str(folder)]
+        else:
+            folder.mkdir()
+            command = self._other(kind, folder, rows)
+        log = folder.with_suffix(".log")
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                preexec_fn=pinned(self.cores.server),
+            )
+        try:
+            yield Server(kind, process.pid, _port(process, log), token)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+            shutil.rmtree(folder)
+
+    def _other(self, kind: str, folder: Path, rows: int) -> list[str]:
+        if kind == LIMIT:
+            return [str(self.tools.limit)]
+        assert not isinstance(self.tools.peer, Missing), "`has` tells whether there is one"
+        first = folder / "rows.json"
+        first.write_text(json.dumps(list(first_rows(rows))))
+        return [*self.tools.peer, str(folder / "peer.sqlite3"), str(first)]
+
+    def _shop(self, rows: int) -> tuple[Path, str]:
+        """Return an installation with access control, and the token of a program that sells."""
+        if rows not in self._shops:
+            shop = write_shop(self._folder / f"shop-{rows}", rows)
+            _run(shop, "init", "--user", "owner", "--password-stdin", typed="quite-a-long-secret")
+            _run(shop, "user", "create", "till", "--role", "till", "--no-password")
+            told = _run(shop, "token", "create", "till", "--json")
+            self._shops[rows] = shop, json.loads(told)["token"]
+        return self._shops[rows]
+
+
+def _mishkah() -> str:
+    return str(Path(sys.executable).with_name("mishkah-trio"))
+
+
+def _run(shop: Path, *words: str, typed: str = "") -> str:
+    command = [_mishkah(), *words, "--data", str(shop)]
+    done = subprocess.run(command, input=typed, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(words)}: {done.stderr}")
+    return done.stdout
+
+
+def _port(process: subprocess.Popen[bytes], log: Path) -> int:
+    """Return the port that *process* says in its first line. Ends all where it says nothing."""
+    assert process.stdout is not None
+    ready, _, _ = select.select([process.stdout], [], [], START)
+    line = process.stdout.readline() if ready else b""
+    if not line:
+        raise SystemExit(f"a server did not start: {log.read_text(errors='replace')[-2000:]}")
+    return int(json.loads(line)["port"])
