@@ -1,8 +1,8 @@
 """Measure the server beside a Node peer and the limit, and how its costs grow.
 
-Run it with ``nox -s bench``, or with ``python -m benchmarks.versus`` where the project is installed.
-It writes two tables and one line of JSON to stdout, and how it gets on to stderr. What it builds and
-the folders of its servers are in ``benchmarks/versus/build``.
+Run it with ``nox -s bench``, or, where the project is installed, with ``python -m
+benchmarks.versus``. It writes two tables and one line of JSON to stdout, and how it gets on to
+stderr. What it builds and the folders of its servers are in ``benchmarks/versus/build``.
 """
 
 import argparse

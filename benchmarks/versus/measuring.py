@@ -1,14 +1,14 @@
-"""Take a workload's rounds: every entrant in turn, again and again, so that noise hits all alike."""
+"""Take a workload's rounds: every entrant in turn, again and again, so that noise hits all."""
 
 import json
 import random
 import subprocess
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.versus.servers import Server, Servers, pinned
-from benchmarks.versus.shop import SUBSCRIBE, hello
+from benchmarks.versus.shop import HELLO, SUBSCRIBE
 from benchmarks.versus.workloads import Entrant, Load, Seen, Workload
 
 LATE = 120.0
@@ -64,12 +64,12 @@ def _run(entrant: Entrant, server: Server, servers: Servers, pace: Pace) -> Seen
     if load.resume:
         _put(load.but(tills=1, snapshots=0, seconds=0.3), server, servers, pace)
         at = _put(load.but(snapshots=1), server, servers, pace)
-        since = ',"since":%d,"epoch":"%s"}' % (at["seq"] - load.resume, at["epoch"])
-        return _put(load, server, servers, pace, SUBSCRIBE[:-1] + since)
+        since = f',"since":{at["seq"] - load.resume},"epoch":"{at["epoch"]}"}}'
+        return _put(replace(load, subscribe=SUBSCRIBE[:-1] + since), server, servers, pace)
     return _put(load, server, servers, pace)
 
 
-def _put(load: Load, server: Server, servers: Servers, pace: Pace, subscribe: str = "") -> Seen:
+def _put(load: Load, server: Server, servers: Servers, pace: Pace) -> Seen:
     """Put *load* on *server* once, by clients that were never there, and return what it saw."""
     run = f"{random.getrandbits(32):08x}"
     options: dict[str, Any] = {
@@ -78,13 +78,13 @@ def _put(load: Load, server: Server, servers: Servers, pace: Pace, subscribe: st
         "warm": pace.warm,
         "seconds": pace.seconds,
         **load.options,
-        "hello": hello(run, server.token),
-        "subscribe": subscribe or load.subscribe,
-        "write": load.write(run),
+        "hello": HELLO.replace("TOKEN", server.token),
+        "subscribe": load.subscribe,
+        "write": load.write,
     }
     command = [str(servers.tools.load)]
     for name, value in options.items():
-        command += [f"--{name}", str(value)]
+        command += [f"--{name}", str(value).replace("RUN", run)]
     done = subprocess.run(
         command,
         capture_output=True,

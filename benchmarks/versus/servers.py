@@ -1,4 +1,4 @@
-"""The three servers, each a process of its own on the server's core, for as long as it is needed."""
+"""The three servers, each a process of its own on the server's core, for as long as needed."""
 
 import itertools
 import json
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.versus.building import Missing, Tools
-from benchmarks.versus.shop import first_rows, write_shop
+from benchmarks.versus.shop import fill, first_rows, write_shop
 
 OURS, PEER, LIMIT = "mishkah", "node", "limit"
+MISHKAH = str(Path(sys.executable).with_name("mishkah-trio"))
 START = 120.0
 """Seconds for a server to be ready; ours reads 100,000 first rows in that time."""
 
@@ -45,12 +46,12 @@ def pinned(core: int | None) -> Callable[[], None]:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs; *token* is what its clients show, None where nobody asks."""
+    """A server that runs; *token* is what its clients show, anything where nobody asks."""
 
     kind: str
     pid: int
     port: int
-    token: str | None
+    token: str
 
 
 class Servers:
@@ -61,7 +62,7 @@ class Servers:
         self.cores = cores
         self._folder = folder
         self._numbers = itertools.count()
-        self._shops: dict[int, tuple[Path, str]] = {}
+        self._token: str | None = None
 
     def has(self, kind: str) -> bool:
         return kind != PEER or not isinstance(self.tools.peer, Missing)
@@ -70,11 +71,11 @@ class Servers:
     def running(self, kind: str, rows: int) -> Iterator[Server]:
         """Run the server *kind*, which begins with *rows* order lines, and end it at the end."""
         folder = self._folder / f"server-{next(self._numbers)}"
-        token = None
+        token = "none"
         if kind == OURS:
-            shop, token = self._shop(rows)
-            shutil.copytree(shop, folder)
-            command = [_mishkah(), "serve", "--json", "--port", "0", "--data", str(folder)]
+            token = self._copy_of_the_shop(folder)
+            fill(folder, rows)
+            command = [MISHKAH, "serve", "--json", "--port", "0", "--data", str(folder)]
         else:
             folder.mkdir()
             command = self._other(kind, folder, rows)
@@ -107,23 +108,20 @@ class Servers:
         first.write_text(json.dumps(list(first_rows(rows))))
         return [*self.tools.peer, str(folder / "peer.sqlite3"), str(first)]
 
-    def _shop(self, rows: int) -> tuple[Path, str]:
-        """Return an installation with access control, and the token of a program that sells."""
-        if rows not in self._shops:
-            shop = write_shop(self._folder / f"shop-{rows}", rows)
+    def _copy_of_the_shop(self, folder: Path) -> str:
+        """Make an installation with access control; return the token of a program that sells."""
+        shop = self._folder / "shop"
+        if self._token is None:
+            write_shop(shop)
             _run(shop, "init", "--user", "owner", "--password-stdin", typed="quite-a-long-secret")
             _run(shop, "user", "create", "till", "--role", "till", "--no-password")
-            told = _run(shop, "token", "create", "till", "--json")
-            self._shops[rows] = shop, json.loads(told)["token"]
-        return self._shops[rows]
-
-
-def _mishkah() -> str:
-    return str(Path(sys.executable).with_name("mishkah-trio"))
+            self._token = json.loads(_run(shop, "token", "create", "till", "--json"))["token"]
+        shutil.copytree(shop, folder)
+        return self._token
 
 
 def _run(shop: Path, *words: str, typed: str = "") -> str:
-    command = [_mishkah(), *words, "--data", str(shop)]
+    command = [MISHKAH, *words, "--data", str(shop)]
     done = subprocess.run(command, input=typed, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(words)}: {done.stderr}")

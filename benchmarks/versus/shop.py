@@ -40,6 +40,7 @@ TABLES: dict[str, Any] = {
 RULES = {"order_line": {"line_no": {"start": 1, "format": "L-{number:08d}"}}}
 ROLES = {"till": {"rules": [{"do": ["read", "insert", "update"], "tables": ["order*"]}]}}
 
+# What clients say, as templates of the load generator; RUN and TOKEN are replaced for each run.
 PLACE = '"branch":"b{b}","module":"m"'
 SUBSCRIBE = '{"type":"SUBSCRIBE",' + PLACE + "}"
 ELSEWHERE = (
@@ -48,28 +49,19 @@ ELSEWHERE = (
 """A view that no row of the benchmarks is in."""
 
 
-def hello(run: str, token: str | None) -> str:
-    """Return the HELLO of clients that were never here before."""
-    shown = "" if token is None else f',"token":"{token}"'
-    return '{"type":"HELLO","v":1,"client":"till-{i}-%s"%s}' % (run, shown)
-
-
-def insert(run: str) -> str:
-    """Return the INSERT of a row that was never there; the server adds its number and time."""
-    return (
-        '{"type":"INSERT","ref":{n},' + PLACE + ',"table":"order_line","data":'
-        '{"id":"line-%s-{i}-{n}","barcode":"%s-{i}-{n}","order_id":"order-7","item":"item-17",'
-        '"name":"Grilled chicken","qty":2,"price":35.5,"discount":0,"tax":4.97,"total":75.97,'
-        '"status":"queued","station":"grill","note":"no onions"}}' % (run, run)
-    )
-
-
-def update(run: str) -> str:
-    """Return the UPDATE of one of the first 1,000 rows, each in its turn."""
-    return (
-        '{"type":"UPDATE","ref":{n},' + PLACE + ',"table":"order_line","id":"line-{m}",'
-        '"changes":{"qty":{m},"note":"%s {n}"}}' % run
-    )
+HELLO = '{"type":"HELLO","v":1,"client":"till-{i}-RUN","token":"TOKEN"}'
+INSERT = (
+    '{"type":"INSERT","ref":{n},' + PLACE + ',"table":"order_line","data":'
+    '{"id":"line-RUN-{i}-{n}","barcode":"RUN-{i}-{n}","order_id":"order-7","item":"item-17",'
+    '"name":"Grilled chicken","qty":2,"price":35.5,"discount":0,"tax":4.97,"total":75.97,'
+    '"status":"queued","station":"grill","note":"no onions"}}'
+)
+"""The server adds the row's number and its time."""
+UPDATE = (
+    '{"type":"UPDATE","ref":{n},' + PLACE + ',"table":"order_line","id":"line-{m}",'
+    '"changes":{"qty":{m},"note":"RUN {n}"}}'
+)
+"""Of one of the first 1,000 rows, each in its turn."""
 
 
 def first_rows(count: int) -> Iterator[dict[str, Any]]:
@@ -93,24 +85,31 @@ def first_rows(count: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def write_shop(folder: Path, rows: int) -> Path:
-    """Write an installation whose branch ``b0`` begins with *rows* order lines; return it.
-
-    There are 64 branches with one module each, and roles, but nobody to have them yet.
-    """
-    module = folder / "branches" / "b0" / "modules" / "m"
-    branches = {f"b{n}": {"modules": ["m"]} for n in range(STORES)}
+def write_shop(folder: Path) -> None:
+    """Write an installation of 64 branches with one module each, and a role for a till."""
     orders = [{"id": f"order-{n}", "table_no": n + 1} for n in range(ORDERS)]
-    lines = list(first_rows(rows))
     for n in range(STORES):
-        place = folder / "branches" / f"b{n}" / "modules" / "m"
-        _write(place / "schema" / "definition.json", {"tables": TABLES})
-        _write(place / "seeds" / "initial.json", {"tables": {"order": orders}})
-    _write(module / "seeds" / "initial.json", {"tables": {"order": orders, "order_line": lines}})
+        _write(_module(folder, n) / "schema" / "definition.json", {"tables": TABLES})
+        _write(_seeds(folder, n), {"tables": {"order": orders}})
+    branches = {f"b{n}": {"modules": ["m"]} for n in range(STORES)}
     _write(folder / "branches.config.json", {"branches": branches})
     _write(folder / "sequence-rules.json", {"defaults": {"m": RULES}})
     _write(folder / "access.json", {"roles": ROLES})
-    return folder
+
+
+def fill(folder: Path, rows: int) -> None:
+    """Let the branch ``b0`` of the installation in *folder* begin with *rows* order lines."""
+    seeds = json.loads(_seeds(folder, 0).read_text("utf-8"))
+    seeds["tables"]["order_line"] = list(first_rows(rows))
+    _write(_seeds(folder, 0), seeds)
+
+
+def _module(folder: Path, number: int) -> Path:
+    return folder / "branches" / f"b{number}" / "modules" / "m"
+
+
+def _seeds(folder: Path, number: int) -> Path:
+    return _module(folder, number) / "seeds" / "initial.json"
 
 
 def _write(path: Path, value: object) -> None:

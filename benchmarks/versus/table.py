@@ -1,12 +1,11 @@
 """Medians, spread and ratios of what was seen, as JSON and as tables of Markdown."""
 
-from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 from benchmarks.versus.measuring import Result
 from benchmarks.versus.servers import LIMIT, OURS, PEER
-from benchmarks.versus.workloads import Figure, Seen
+from benchmarks.versus.workloads import Figure
 
 
 def summary(result: Result) -> dict[str, Any]:
@@ -105,5 +104,5 @@ def _number(value: float | None) -> str:
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:
-    row: Callable[[list[str]], str] = lambda cells: "| " + " | ".join(cells) + " |"  # noqa: E731
-    return "\n".join([row(head), row(["---"] * len(head)), *map(row, lines)])
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in rows)

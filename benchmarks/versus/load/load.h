@@ -18,9 +18,11 @@ struct spread {
     uint64_t count, longest, steps[STEPS * OCTAVES];
 };
 
+#define SECOND 1000000000ull
+
 uint64_t now(void);
 void spread_add(struct spread *spread, uint64_t duration);
-double spread_ms(const struct spread *spread, double quantile);
+void tell_waits(const char *name, const struct spread *spread);   /* as a key and its value */
 double cpu_seconds(pid_t pid);       /* of all threads, those too that have ended */
 long resident_kb(pid_t pid);
 
@@ -56,5 +58,38 @@ void link_put(struct link *link, int opcode, const char *text, size_t size);
 void link_flush(int epoll, struct link *link);
 void link_read(struct link *link, on_frame *heard);
 extern uint64_t bytes_read;
+
+/* ---- clients.c: what they say, and what they hear ------------------------------------------ */
+
+struct asked {
+    int port, screens, tills, idlers, snapshots;
+    int stores, busy;                /* over how many stores screens, and tills, are spread */
+    int flight;                      /* a till's writes without an answer */
+    int window;                      /* instead: all tills' writes that not every screen has */
+    double rate;                     /* or: writes a second, of all tills together */
+    double probe;                    /* seconds between a till's writes while snapshots are taken */
+    double warm, seconds;
+    pid_t pid;
+    const char *hello, *subscription, *change;
+};
+
+struct seen {
+    int epoll;
+    uint64_t sent, answers, deltas, ready;
+    struct spread waits;             /* from a write to its answer */
+    char epoch[64];                  /* where the last screen was at first */
+    unsigned long long seq;
+};
+
+extern struct asked asked;
+extern struct seen seen;
+
+void begin(void);
+struct link *client(enum role role, int number);   /* connect one that says HELLO */
+void say(struct link *link, const char *template);
+void write_one(struct link *till);
+void turn(int ms);                   /* handle what comes within *ms* */
+void rest(double length);            /* handle what comes for so many seconds */
+void wait_until_ready(uint64_t wanted);   /* so many have been welcomed, or have their snapshot */
 
 #endif

@@ -28,7 +28,7 @@ void spread_add(struct spread *spread, uint64_t duration)
         spread->longest = duration;
 }
 
-double spread_ms(const struct spread *spread, double quantile)
+static double in_ms(const struct spread *spread, double quantile)
 {
     uint64_t wanted = (uint64_t)(quantile * (double)spread->count), seen = 0;
     for (size_t step = 0; step < STEPS * OCTAVES; step++) {
@@ -40,6 +40,12 @@ double spread_ms(const struct spread *spread, double quantile)
         }
     }
     return (double)spread->longest / 1e6;
+}
+
+void tell_waits(const char *name, const struct spread *spread)
+{
+    printf("\"%s\":{\"p50\":%.4f,\"p99\":%.4f,\"longest\":%.4f}", name, in_ms(spread, 0.5),
+           in_ms(spread, 0.99), (double)spread->longest / 1e6);
 }
 
 double cpu_seconds(pid_t pid)
