@@ -44,8 +44,12 @@ def main() -> None:
         def told(workloads: list[Workload]) -> list[dict[str, Any]]:
             results = []
             for workload in workloads:
-                if asked.only in workload.name and (workload.quick or not asked.quick):
-                    print(f"{time.monotonic() - begun:4.0f} s  {workload.name}", file=sys.stderr)
+                if asked.only not in workload.name or (asked.quick and not workload.quick):
+                    continue
+                at = time.monotonic() - begun
+                late = at > (asked.limit or pace.limit)
+                print(f"{at:4.0f} s  {workload.name}", "left out" * late, file=sys.stderr)
+                if not late:
                     results.append(table.summary(measure(workload, servers, pace)))
             return results
 
@@ -62,6 +66,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.versus", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="less of everything: under 2 minutes")
     parser.add_argument("--only", default="", help="the workloads with this in their names")
+    parser.add_argument("--limit", type=float, help="begin nothing after so many seconds")
     return parser.parse_args()
 
 

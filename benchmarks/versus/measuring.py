@@ -17,15 +17,19 @@ LATE = 120.0
 
 @dataclass(frozen=True)
 class Pace:
-    """How long is measured: *rounds*, and *warm* and *seconds* of each."""
+    """How long is measured: *rounds*, and *warm* and *seconds* of each.
+
+    No workload is begun after *limit*, in seconds from the start.
+    """
 
     rounds: int
     warm: float
     seconds: float
+    limit: float
 
 
-QUICK = Pace(rounds=3, warm=0.2, seconds=0.5)
-FULL = Pace(rounds=5, warm=0.3, seconds=1.0)
+QUICK = Pace(rounds=3, warm=0.2, seconds=0.5, limit=90)
+FULL = Pace(rounds=5, warm=0.3, seconds=0.8, limit=630)
 
 
 @dataclass(frozen=True)

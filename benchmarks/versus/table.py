@@ -49,8 +49,8 @@ def _spread(values: list[float]) -> dict[str, float]:
 def _ratio(base: list[float], others: list[float], figure: Figure, *, beside: bool) -> float | None:
     if not all(base) or not all(others):
         return None
-    turned = beside == figure.more
-    return _short(median(b / o if turned else o / b for b, o in zip(base, others, strict=True)))
+    pairs = zip(base, others, strict=True)
+    return _short(median(b / o if beside and figure.more else o / b for b, o in pairs))
 
 
 def _short(value: float) -> float:

@@ -92,7 +92,7 @@ def _beside(
 
 def _growing(name: str, figure: Figure, *entrants: tuple[str, int, Load], **more: Any) -> Workload:
     seats = tuple(Entrant(label, OURS, rows, load) for label, rows, load in entrants)
-    return Workload(name, seats, (figure,), **more)
+    return Workload(name, seats, (figure,), **{"rounds": 3, **more})
 
 
 def _fan(screens: int, window: int) -> Load:
