@@ -92,7 +92,7 @@ def openapi(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Our server beside a Node peer and the limit, and how its costs grow; `-- --quick` for less."""
+    """Our server beside a Node peer and the limit; how its costs grow. `-- --quick` for less."""
     install(session)
     session.run("python", "-m", "benchmarks.versus", *session.posargs)
 
