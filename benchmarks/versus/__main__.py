@@ -25,7 +25,8 @@ from benchmarks.versus.workloads import BESIDE, GROWTH, Workload
 
 def main() -> None:
     asked = _arguments()
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
         tools = build()
     except Missing as lack:

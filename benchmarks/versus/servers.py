@@ -1,10 +1,12 @@
 """The three servers, each a process of its own on the server's core, for as long as needed."""
 
+import ctypes
 import itertools
 import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +21,8 @@ OURS, PEER, LIMIT = "mishkah", "node", "limit"
 MISHKAH = str(Path(sys.executable).with_name("mishkah-trio"))
 START = 120.0
 """Seconds for a server to be ready; ours reads 100,000 first rows in that time."""
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,11 @@ class Cores:
 
 
 def pinned(core: int | None) -> Callable[[], None]:
-    """Return what a child does first, so that it and its threads stay on *core*."""
+    """Return what a child does first: it stays on *core*, and does not outlive who started it."""
+    prctl = ctypes.CDLL(None).prctl
 
     def pin() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if core is not None:
             os.sched_setaffinity(0, {core})
 
