@@ -98,6 +98,13 @@ def autobahn(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Our server beside a Node peer and the limit; how its costs grow. `-- --quick` for less."""
+    install(session)
+    session.run("python", "-m", "benchmarks.versus", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """The documents' examples, run; their lists, held against the code."""
     install(session, *TEST_TOOLS)

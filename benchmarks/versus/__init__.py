@@ -1,0 +1,1 @@
+"""The server beside a Node peer and the limit; `python -m benchmarks.versus` runs it."""
