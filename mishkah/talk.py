@@ -32,6 +32,7 @@ from mishkah.limits import Limits
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rights import Rights
 
+VERSION = version("mishkah-trio")
 RETRY_MS = 1000
 """When clients may come back after the server has stopped."""
 
@@ -218,7 +219,7 @@ class TalkV1(Talk):
             "message": self.limits.message,
         }
         user = self.rights.who.user
-        self.outbox.answer(wire.welcome(version("mishkah-trio"), self._now(), limits, user))
+        self.outbox.answer(wire.welcome(VERSION, self._now(), limits, user))
 
     async def hear(self, message: str | bytes) -> None:
         try:
