@@ -47,7 +47,11 @@ def json_parameter(given: Parameters, name: str) -> Any:
         return None
     try:
         return _json.decode(given[name])
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (
+        RecursionError
+    ):  # how deep that is, Pythons differ in; what is less deep is refused so too
+        raise unfit(name, "depth", _TOO_DEEP) from None
+    except (msgspec.MsgspecError, ValueError):
         raise _bad(name, "json", _NOT_JSON) from None
 
 
@@ -168,6 +172,7 @@ _UNKNOWN = Text("This address has no such parameter", "لا معامل بهذا 
 _TWICE = Text("A parameter is given once", "يُعطى كل معامل مرة واحدة")
 _LISTED_TWICE = Text("A name is listed once", "يُذكر كل اسم مرة واحدة")
 _NOT_JSON = Text("This parameter is JSON", "قيمة هذا المعامل JSON")
+_TOO_DEEP = Text("This is nested too deeply", "التداخل أعمق من المسموح")
 _NO_NUMBER = Text("This is a whole number, 0 or more", "القيمة عدد صحيح، صفر أو أكثر")
 _NO_BODY = Text("The body did not come", "لم يصل محتوى الطلب")
 _NOT_THIS_TYPE = Text("A body is application/json", "محتوى الطلب من النوع application/json")
