@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import trio
 from support.identity import CountingHasher
+from trio.testing import MockClock
 
 from mishkah.core.errors import AuthRequired
 from mishkah.core.ids import StoreId
@@ -22,7 +23,7 @@ NARROW = {"manager": {"rules": [{"do": ["read"], "tables": ["note"]}]}}
 
 
 @pytest.fixture
-async def gate(data: Path, autojump_clock: object) -> AsyncIterator[ClosedGate]:
+async def gate(data: Path) -> AsyncIterator[ClosedGate]:
     write_json(data / "access.json", {"roles": NARROW})
     async with open_test_house(data, hasher=CountingHasher()) as house:
         await house.house.keepers[IDENTITY].settled.wait()
@@ -36,7 +37,9 @@ def reads(gate: ClosedGate) -> list[tuple[str, ...]]:
     return [rule.tables for rule in gate._roles["manager"].rules]
 
 
-async def test_roles_stay_where_their_file_is_gone(gate: ClosedGate, data: Path) -> None:
+async def test_roles_stay_where_their_file_is_gone(
+    autojump_clock: MockClock, gate: ClosedGate, data: Path
+) -> None:
     """Ready-made roles of the same names may do more than the installation's own."""
     before = reads(gate)
     (data / "access.json").unlink()
@@ -52,7 +55,7 @@ async def test_roles_stay_where_their_file_is_gone(gate: ClosedGate, data: Path)
 
 
 async def test_a_file_that_no_start_would_take_changes_nothing(
-    gate: ClosedGate, data: Path
+    autojump_clock: MockClock, gate: ClosedGate, data: Path
 ) -> None:
     """A misspelt name in a rule that forbids would forbid nothing."""
     before = reads(gate)
@@ -69,14 +72,18 @@ async def test_a_file_that_no_start_would_take_changes_nothing(
             gate.identify(None)
 
 
-async def test_who_brings_no_token_is_no_owner_of_the_house(gate: ClosedGate) -> None:
+async def test_who_brings_no_token_is_no_owner_of_the_house(
+    autojump_clock: MockClock, gate: ClosedGate
+) -> None:
     stranger = Who(owner=PUBLIC, scopes=OWNER)
     assert gate.may_enter(stranger, SHOP)
     assert not gate.may_enter(stranger, IDENTITY)
     assert not manages(stranger)
 
 
-async def test_an_owner_does_not_see_the_house_by_a_pin(gate: ClosedGate) -> None:
+async def test_an_owner_does_not_see_the_house_by_a_pin(
+    autojump_clock: MockClock, gate: ClosedGate
+) -> None:
     """Four digits on a till are less than a password."""
     register, devices, now = gate.identity.register, gate.identity.devices, gate._clock()
     await register.create_user(
@@ -98,7 +105,9 @@ async def test_an_owner_does_not_see_the_house_by_a_pin(gate: ClosedGate) -> Non
     assert gate.may_enter(by_password, IDENTITY)
 
 
-async def test_without_public_roles_nobody_comes_in_without_a_token(gate: ClosedGate) -> None:
+async def test_without_public_roles_nobody_comes_in_without_a_token(
+    autojump_clock: MockClock, gate: ClosedGate
+) -> None:
     with pytest.raises(AuthRequired):
         gate.identify(None)
     assert not gate.may_enter(Who(), SHOP)
