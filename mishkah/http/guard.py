@@ -202,13 +202,13 @@ class Guard(trio.abc.Stream):
             await trio.aclose_forcefully(self._stream)
 
     async def _say_why(self) -> None:
+        """Write the close frame, when what is being sent has gone; unless one was sent."""
         closed = self._ws.closed if self._ws else None
         if (
             self._shaken_hands.is_set()
             and closed is not None
             and closed.code in _SENDABLE
             and not self._close_sent
-            and self._whole
         ):
             await self._send(close_frame(closed.code), closing=True)
 

@@ -1,5 +1,6 @@
 """Commands of the operator and a real server: one code path, whether or not it runs."""
 
+import contextlib
 import json
 import socket
 import ssl
@@ -250,14 +251,18 @@ def test_a_token_is_not_shown_to_who_shows_another_certificate(certificate: Any)
     heard: list[bytes] = []
 
     def answer(client: socket.socket) -> None:
-        with context.wrap_socket(client, server_side=True) as there:
+        # Who hangs up may do so in the middle of the handshake.
+        with (
+            contextlib.suppress(OSError),
+            context.wrap_socket(client, server_side=True) as there,
+        ):
             heard.append(there.recv(1000))
 
     with answering(answer) as port:
         reach = Reach("127.0.0.1", port, "mk_operator_s", "0" * 64)
         with pytest.raises(operate._NotThere):
             operate._ask_server(reach, "users", b"{}")
-    assert heard == [b""]
+    assert b"".join(heard) == b""
 
 
 @pytest.mark.parametrize(
