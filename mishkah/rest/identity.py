@@ -8,7 +8,6 @@ from mishkah.core.errors import NotFound, Text
 from mishkah.identity.deeds import do
 from mishkah.identity.gate import ClosedGate
 from mishkah.identity.register import may_manage
-from mishkah.identity.tables import IDENTITY
 from mishkah.rest.asking import Desk
 from mishkah.rest.reading import as_json
 from mishkah.rest.requests import Parameters, read_body
@@ -23,9 +22,8 @@ async def deed(desk: Desk, request: Request, given: Parameters) -> Response:
     rights = rights_of(desk.house, request)
     may_manage(rights.who)
     arguments = msgspec.json.encode(await read_body(request))
-    now = desk.house.keepers[IDENTITY].clock()
     name = request.path_params["deed"]
-    told = await do(gate.identity, name, arguments, rights.who, now, gate.roles)
+    told = await do(gate.identity, name, arguments, rights.who, desk.house.clock(), gate.roles)
     return as_json(told, {"cache-control": "no-store"})
 
 
