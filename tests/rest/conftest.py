@@ -9,6 +9,7 @@ import httpx
 import pytest
 from support.sample import sample_plugins
 from support.server import SAMPLE
+from support.signing import Shop, open_shop
 
 from mishkah.journal import MemoryJournals, OpenJournal
 from mishkah.site.assembly import make_site
@@ -66,3 +67,9 @@ async def sample() -> AsyncIterator[Api]:
     """A client of the sample installation, in memory."""
     async with open_test_house(SAMPLE, plugins=sample_plugins()) as house, Api(house) as api:
         yield api
+
+
+@pytest.fixture
+async def shop(data: Path) -> AsyncIterator[Shop]:
+    async with open_shop(data) as shop:
+        yield shop

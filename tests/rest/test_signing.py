@@ -1,7 +1,6 @@
 """Signing in and out by HTTP."""
 
 import json
-from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,46 +11,29 @@ import trio
 from support.identity import AMAL, MONA
 from support.signing import (
     AUTH,
+    HOUR12,
+    LOGIN,
     NOTES,
     PAGE,
     PIN,
+    PROGRAM,
     Shop,
+    ask_me,
     bearer,
     cookie,
     given,
     open_shop,
+    post,
 )
-from trio_websocket import wrap_client_stream
 
 from mishkah.http.credentials import FOR_GOOD
 from mishkah.http.crowd import HERE
 from mishkah.http.guests import Guests
-from mishkah.identity.audit import ROWS_IN_WINDOW
 from mishkah.identity.register import OPERATOR
 from mishkah.limits import Limits
 from mishkah.site.assembly import make_site
-from mishkah.testing import FaultyJournals, open_test_house
+from mishkah.testing import open_test_house
 from mishkah.who import Scope
-
-LOGIN = {"user": "amal", "password": AMAL}
-PROGRAM = {**LOGIN, "cookie": False}
-HOUR12 = "2025-10-30T00:00:00.000Z"
-
-
-@pytest.fixture
-async def shop(data: Path) -> AsyncIterator[Shop]:
-    async with open_shop(data) as shop:
-        yield shop
-
-
-async def post(shop: Shop, path: str, body: Any = None, **headers: str) -> Any:
-    async with shop.client(**headers) as client:
-        return await client.post(f"{AUTH}/{path}", json=body)
-
-
-async def ask_me(shop: Shop, **headers: str) -> Any:
-    async with shop.client() as client:
-        return await client.get(f"{AUTH}/me", headers=headers)
 
 
 async def test_a_page_of_the_shop_gets_a_cookie_that_no_script_can_read(shop: Shop) -> None:
@@ -104,100 +86,6 @@ async def test_a_program_gets_its_token_in_the_body_and_no_cookie(shop: Shop) ->
         "stores": [{"branch": "shop", "module": "m", "role": "clerk"}],
     }
     assert "set-cookie" not in me.headers
-
-
-# origin, sec-fetch-site, asks for a cookie → whether that is let be
-PAGES = [
-    ("http://localhost", None, True, True),
-    ("http://localhost", "same-origin", True, True),
-    ("https://localhost", None, True, True),
-    (None, "same-origin", True, True),
-    ("http://localhost", None, False, True),
-    (None, None, False, True),
-    (None, None, True, False),
-    (None, "cross-site", False, False),
-    (None, "cross-site", True, False),
-    (None, "same-site", True, False),
-    (None, "none", True, False),
-    ("http://localhost:3000", "same-site", True, False),
-    ("http://localhost:3000", "same-origin", True, False),
-    ("http://evil.example", None, True, False),
-    ("http://evil.example", "cross-site", False, False),
-    ("null", None, True, False),
-    ("", None, True, False),
-]
-
-
-@pytest.mark.parametrize(("origin", "site", "wants", "lets"), PAGES)
-@pytest.mark.parametrize("path", ["login", "enrol"])
-async def test_a_page_of_another_site_signs_nobody_in(
-    shop: Shop, path: str, origin: str | None, site: str | None, wants: bool, lets: bool
-) -> None:
-    sent = {"Origin": origin, "Sec-Fetch-Site": site}
-    headers = {name: value for name, value in sent.items() if value is not None}
-    body: dict[str, Any] = {"cookie": wants}
-    body |= LOGIN if path == "login" else {"code": await shop.code()}
-    hashed, written = shop.hasher.hashed, await shop.commits()
-    told = await post(shop, path, body, **headers)
-    if lets:
-        assert told.status_code == 200
-        assert ("token" in told.json()) is not wants
-        assert ("set-cookie" in told.headers) is wants
-        return
-    assert (told.status_code, told.json()["code"]) == (403, "FORBIDDEN")
-    assert "set-cookie" not in told.headers
-    assert shop.hasher.hashed == hashed, "the password was tried"
-    (noted,) = (await shop.audit())[: await shop.commits() - written]
-    assert (noted["event"], noted["detail"]) == ("refused", "FORBIDDEN")
-
-
-def unsafe(page: dict[str, str]) -> bool:
-    """Tell whether a cookie that comes with these headers must not count for a change."""
-    origin, site = page.get("Origin"), page.get("Sec-Fetch-Site")
-    return origin != "http://localhost" if origin is not None else site != "same-origin"
-
-
-FROM = [
-    {"Origin": "http://localhost"},
-    {"Sec-Fetch-Site": "same-origin"},
-    {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
-    {},
-    {"Origin": "http://localhost:3000"},
-    {"Origin": "http://evil.example"},
-    {"Origin": "null"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-    {"Sec-Fetch-Site": "none"},
-    {"Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"},
-]
-CHANGES = [
-    ("POST", NOTES, {"id": "new"}),
-    ("PATCH", f"{NOTES}/n1", {"changes": {"text": "x"}}),
-    ("DELETE", f"{NOTES}/n1", None),
-    ("POST", f"{AUTH}/logout", None),
-    ("POST", f"{AUTH}/password", {"old": AMAL, "new": "three words of Amal"}),
-]
-
-
-@pytest.mark.parametrize("page", FROM)
-async def test_a_cookie_changes_something_for_our_own_pages_alone(
-    data: Path, page: dict[str, str]
-) -> None:
-    for method, path, body in CHANGES:
-        for show in (cookie, bearer):
-            async with open_shop(data) as shop, shop.client(**page) as client:
-                shown = show(await shop.token())
-                told = await client.request(method, path, json=body, headers=shown)
-                if show is cookie and unsafe(page):
-                    assert (told.status_code, told.json()["code"]) == (401, "AUTH_REQUIRED")
-                else:
-                    assert told.status_code in (200, 201, 204), told.text
-
-
-@pytest.mark.parametrize("page", FROM)
-async def test_what_changes_nothing_a_cookie_may_read(shop: Shop, page: dict[str, str]) -> None:
-    async with shop.client(**page, **cookie(await shop.token())) as client:
-        assert (await client.get(NOTES)).status_code == 200
 
 
 async def test_who_is_refused_hears_the_same_and_costs_the_same(shop: Shop) -> None:
@@ -421,91 +309,6 @@ async def test_a_token_in_a_url_does_nothing(shop: Shop, name: str) -> None:
             assert token not in told.text
     async with shop.house._connected(f"/?{name}={token}") as socket:
         assert (await socket.receive())["code"] == "AUTH_REQUIRED"
-
-
-async def test_who_was_refused_is_noted_once_and_by_name(shop: Shop) -> None:
-    amal = await shop.token()
-    async with shop.client("10.0.0.7") as client:
-        await client.get(NOTES)
-        await client.get(NOTES, headers=bearer("mk_a_b"))
-        await client.get("/metrics", headers=bearer(amal))
-        await trio.testing.wait_all_tasks_blocked()
-        await client.post(f"{AUTH}/login", json={**PROGRAM, "password": "wrong"})
-        await client.get(f"{NOTES}/nothing", headers=bearer(amal))
-    rows = [(r["event"], r["user"], r["address"], r["detail"]) for r in await shop.audit(3)]
-    assert rows == [  # and that who shows nothing is to sign in is no news
-        ("login-failed", "amal", "10.0.0.7", None),
-        ("refused", "amal", "10.0.0.7", "FORBIDDEN"),
-        ("refused", None, "10.0.0.7", "AUTH_REQUIRED"),
-    ]
-
-
-async def test_what_a_socket_is_refused_is_noted_too(data: Path) -> None:
-    reads = {"roles": {"clerk": {"rules": [{"do": ["read"]}]}}}
-    async with open_shop(data, roles=reads) as shop:
-        async with shop.house.client(await shop.token()) as amal:
-            await amal.send({"type": "DELETE", "table": "note", "id": "n1", "ref": 1})
-            assert (await amal.expect("ERROR"))["code"] == "FORBIDDEN"
-        async with shop.house.client("mk_a_b") as nobody:
-            assert (await nobody.receive())["code"] == "AUTH_REQUIRED"
-        rows = [(r["user"], r["address"], r["detail"]) for r in await shop.audit(2)]
-        assert rows == [(None, HERE, "AUTH_REQUIRED"), ("amal", HERE, "FORBIDDEN")]
-
-
-async def test_no_answer_waits_for_its_note(
-    data: Path, autojump_clock: trio.testing.MockClock
-) -> None:
-    journals = FaultyJournals()
-    async with open_shop(data, journals=journals) as shop, shop.client() as client:
-        journals.seconds = 5.0
-        before = trio.current_time()
-        for _ in range(200):
-            assert (await client.get(NOTES, headers=bearer("mk_a_b"))).status_code == 401
-        assert trio.current_time() == before
-        journals.seconds = 0.0
-        await trio.sleep(200)
-        rows = [row for row in await shop.audit() if row["event"] == "refused"]
-        assert len(rows) <= 2 * ROWS_IN_WINDOW
-        assert sum(row["count"] for row in rows) == 200
-
-
-@pytest.mark.parametrize(
-    ("page", "subprotocol", "lets"),
-    [
-        ({"Origin": "http://localhost"}, False, True),
-        ({"Origin": "http://localhost"}, True, True),
-        ({}, False, False),
-        ({"Origin": "http://localhost:3000"}, False, False),
-        ({"Origin": "http://localhost:3000"}, True, False),
-        ({"Origin": "http://127.0.0.1"}, False, False),
-        ({"Sec-Fetch-Site": "same-site"}, False, False),
-    ],
-)
-async def test_a_cookie_opens_a_socket_for_our_own_pages_alone(
-    autojump_clock: trio.testing.MockClock,
-    shop: Shop,
-    page: dict[str, str],
-    subprotocol: bool,
-    lets: bool,
-) -> None:
-    headers = [*page.items(), *cookie(await shop.token()).items()]
-    async with trio.open_nursery() as nursery:
-        ws = await wrap_client_stream(
-            nursery,
-            shop.house.connect(),
-            "localhost",
-            "/",
-            subprotocols=["mishkah.v1"] if subprotocol else [],
-            extra_headers=[(name.encode(), value.encode()) for name, value in headers],
-        )
-        if subprotocol:
-            await ws.send_message('{"type": "HELLO", "v": 1}')
-        said = json.loads(await ws.get_message())
-        if lets:
-            assert said["type"] in ("WELCOME", "SNAPSHOT")
-        else:
-            assert said["code"] == "AUTH_REQUIRED"
-        nursery.cancel_scope.cancel()
 
 
 async def test_who_may_enter_no_branch_is_told_of_none(shop: Shop) -> None:

@@ -125,3 +125,18 @@ def given(response: httpx.Response) -> tuple[str, dict[str, str]]:
     assert name == "mishkah_session"
     pairs = (one.partition("=") for one in rest)
     return token, {key: value for key, _, value in pairs}
+
+
+LOGIN = {"user": "amal", "password": AMAL}
+PROGRAM = {**LOGIN, "cookie": False}
+HOUR12 = "2025-10-30T00:00:00.000Z"
+
+
+async def post(shop: Shop, path: str, body: Any = None, **headers: str) -> Any:
+    async with shop.client(**headers) as client:
+        return await client.post(f"{AUTH}/{path}", json=body)
+
+
+async def ask_me(shop: Shop, **headers: str) -> Any:
+    async with shop.client() as client:
+        return await client.get(f"{AUTH}/me", headers=headers)
