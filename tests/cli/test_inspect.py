@@ -72,8 +72,8 @@ def test_two_branches_schemas_are_compared(said: Any, sample: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("schema", "show", "nothing"), 1), (("schema", "types", "nothing"), 1), (("schema", "sql", "gym", "--branch", "dar"), 1),
-     (("schema", "diff", "pos", "--branch", "dar"), 2)],
+    [(("schema", "show", "nothing"), 1), (("schema", "sql", "gym", "--branch", "dar"), 1),
+     (("schema", "types", "nothing"), 1), (("schema", "diff", "pos", "--branch", "dar"), 2)],
 )  # fmt: skip
 def test_what_is_not_there_is_said(
     run: Any, sample: Path, words: tuple[str, ...], code: int
