@@ -45,6 +45,19 @@ def install(session: nox.Session, *tools: str) -> None:
     session.install("-q", *PROJECTS, *tools)
 
 
+def need(session: nox.Session, command: str, *packages: str) -> None:
+    """Install *packages* of Debian where *command* is missing, as root; else skip, in CI fail."""
+    if shutil.which(command):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-y", "-qq", *packages, external=True)
+    elif os.environ.get("CI"):
+        session.error(f"{command} is missing")
+    else:
+        session.skip(f"{command} is missing")
+
+
 def with_typescript(session: nox.Session) -> str:
     """Return a PATH with `tsc`; where there is no npm to get it, the PATH as it is."""
     box = Path(session.create_tmp()).resolve() / "node"
@@ -81,16 +94,17 @@ def simulation(session: nox.Session) -> None:
 @nox.session
 def proxy(session: nox.Session) -> None:
     """The real nginx in front, as the operator's page has it; root may install it."""
-    if not shutil.which("nginx"):
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            session.run("apt-get", "update", "-qq", external=True)
-            session.run("apt-get", "install", "-y", "-qq", "nginx-light", external=True)
-        elif os.environ.get("CI"):
-            session.error("nginx is missing")
-        else:
-            session.skip("nginx is missing")
+    need(session, "nginx", "nginx-light")
     install(session, *TEST_TOOLS)
     session.run("pytest", "-q", *(session.posargs or ["tests/proxy"]))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The browser client in a real Chromium, with all that goes wrong in a shop."""
+    need(session, "chromium", "chromium", "fonts-noto-core")
+    install(session, *TEST_TOOLS, "playwright>=1.50")
+    session.run("pytest", "-q", *(session.posargs or ["tests/browser"]))
 
 
 @nox.session
