@@ -19,6 +19,13 @@ _OPEN = """async (options) => {
 }"""
 
 
+_IN_TIME = f"""async (argument) => {{
+  const what = (SCRIPT);
+  const late = new Promise((_, no) => setTimeout(() => no(new Error("too slow")), {PATIENCE}));
+  return Promise.race([typeof what === "function" ? what(argument) : what, late]);
+}}"""
+
+
 class Tab:
     """One page of a context. What a page logs as an error, or throws, is in `troubles`."""
 
@@ -27,12 +34,17 @@ class Tab:
         self.page.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda said: self._note(said.type, said.text))
         self.url = url
         self.page.goto(url)
 
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and "net::" not in text:
+            self.troubles.append(text)
+
     def run(self, script: str, argument: Any = None) -> Any:
         """Evaluate *script*, an expression or a function of *argument*; promises are awaited."""
-        return self.page.evaluate(script, argument)
+        return self.page.evaluate(_IN_TIME.replace("SCRIPT", script), argument)
 
     def open(self, branch: str, module: str, **options: Any) -> "Tab":
         """Open a store as `db` of the page, and wait until it is ready."""

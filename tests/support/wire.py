@@ -23,7 +23,7 @@ class Wire:
         """How many were opened since the start."""
         self._lost: frozenset[str] = frozenset()
         self._portal = False
-        self._cut = False
+        self._cut = self._cut_sockets = False
         self._delay = 0.0
         self._scopes: set[trio.CancelScope] = set()
         self._ready = threading.Event()
@@ -43,6 +43,11 @@ class Wire:
         self._cut, self._portal = True, False
         self.drop()
 
+    def cut_sockets(self) -> None:
+        """Drop every connection, and every new WebSocket: pages can still be loaded."""
+        self._cut_sockets = True
+        self.drop()
+
     def drop(self) -> None:
         """Drop every connection; new ones are welcome."""
         self._call(lambda: [scope.cancel() for scope in self._scopes])
@@ -50,7 +55,7 @@ class Wire:
     def mend(self) -> None:
         """Carry everything again; what was lost stays so, and its connections are dropped."""
         broken = self._lost or self._portal
-        self._cut = self._portal = False
+        self._cut = self._cut_sockets = self._portal = False
         self._lost = frozenset()
         self._delay = 0.0
         if broken:
@@ -102,7 +107,11 @@ class Wire:
         await near.send_all(f"{head}Connection: close\r\n\r\n".encode() + PORTAL)
 
     async def _join(self, near: trio.SocketStream) -> None:
+        first = await near.receive_some()
+        if self._cut_sockets and b"\r\nupgrade: websocket\r\n" in bytes(first).lower():
+            return
         async with await trio.open_tcp_stream("127.0.0.1", self.to) as far:
+            await far.send_all(first)
             try:
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(self._pump, near, far, "up", nursery.cancel_scope)
