@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mishkah.core.patterns import as_ecma
 from mishkah.core.schema import Field, Schema
 
 Described = dict[str, Any]
@@ -38,7 +39,7 @@ def _field(field: Field) -> Described:
             "maxLength": limits.max_length,
             "min": limits.lowest,
             "max": limits.highest,
-            "pattern": limits.pattern.pattern if limits.pattern else None,
+            "pattern": as_ecma(limits.pattern) if limits.pattern else None,
             "shape": None if limits.shape is None else _words(limits.shape),
         }
     if (to := field.references) is not None:

@@ -1,6 +1,7 @@
 """Regular expressions as JSON Schema means them, by Python's own."""
 
 import re
+from collections.abc import Mapping
 
 _PIECE = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
 """An escape, a class of characters, or the sign for the end."""
@@ -17,3 +18,41 @@ def compiled(pattern: str) -> re.Pattern[str]:
         return re.compile(strict, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"this is no regular expression: {error}") from error
+
+
+def as_ecma(pattern: re.Pattern[str]) -> str:
+    r"""Return *pattern* as a browser finds the same by it, with the flag ``u``.
+
+    There, ``\s`` knows more blanks than ASCII's, ``.`` stops at more line ends than ``\n``, and what
+    needs no backslash may have none.
+    """
+    return _PART.sub(_translated, pattern.pattern)
+
+
+_PART = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\.", re.DOTALL)
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BLANKS = r" \t\n\r\f\v"
+_ESCAPED = {"Z": "$", "A": "^", "s": f"[{_BLANKS}]", "S": f"[^{_BLANKS}]"}
+_IN_CLASS = {"s": _BLANKS}
+_SIGNS = r"^$\.*+?()[]{}|/"
+"""What has a meaning there without a backslash."""
+
+
+def _translated(part: re.Match[str]) -> str:
+    if part[0] == ".":
+        return r"[^\n]"
+    if part[0][0] == "\\":
+        return _unescaped(part[0], _ESCAPED, _SIGNS)
+    head = re.match(r"\[\^?\]?", part[0])
+    assert head is not None
+    opened = head[0].replace("]", r"\]")  # the first one ends nothing in Python
+    rest = part[0][head.end() :]
+    return opened + _ESCAPE.sub(
+        lambda one: _unescaped(one[0], _IN_CLASS, r"^$\.*+?()[]{}|/-"), rest
+    )
+
+
+def _unescaped(escape: str, known: Mapping[str, str], special: str) -> str:
+    r"""Return what ``\x`` is there: as *known*, or bare where x is a sign and not *special*."""
+    char = escape[1]
+    return known.get(char) or (escape if char.isalnum() or char in special else char)

@@ -16,6 +16,7 @@ from mishkah.core.wire import seen_as
 from mishkah.describing import describe
 from mishkah.rest.asking import Desk, Place
 from mishkah.rest.requests import Parameters, is_known, tag
+from mishkah.rest.sentences import SENTENCES
 from mishkah.site.visitors import rights_of
 from mishkah.who import ANY
 
@@ -61,9 +62,17 @@ async def info(desk: Desk, request: Request, given: Parameters) -> Response:
 
 
 async def schema(desk: Desk, request: Request, given: Parameters) -> Response:
-    """Tell every rule of the module's tables that is in force."""
+    """Tell every rule of the module's tables that is in force, and how its refusal is said.
+
+    A field that the server numbers where it is left out is *numbered*.
+    """
     place = await desk.place(request)
-    return as_json(describe(place.grant.known))
+    told = describe(place.grant.known)
+    for table, some in place.keeper.recipe.rules.sequences.items():
+        for one in some:
+            if place.grant.names(table, (one.field,)):
+                told["tables"][table]["fields"][one.field]["numbered"] = True
+    return as_json({**told, "sentences": SENTENCES})
 
 
 async def row(desk: Desk, request: Request, given: Parameters) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from mishkah.core.patterns import as_ecma
 from mishkah.core.rules import Limits
 from mishkah.core.schema import Field, Table
 from mishkah.core.values import MAX_INTEGER, MAX_KEY
@@ -111,7 +112,7 @@ def _limits(limits: Limits) -> Shape:
     shape: Shape = {
         "enum": list(limits.enum) or None,
         "maxLength": limits.max_length,
-        "pattern": _pattern(limits),
+        "pattern": as_ecma(limits.pattern) if limits.pattern else None,
     }
     for name, end in (("minimum", limits.lowest), ("maximum", limits.highest)):
         if not isinstance(end, str):  # JSON Schema has no ends of dates
@@ -123,11 +124,6 @@ def _limits(limits: Limits) -> Shape:
         }
         shape |= _object(keys, [key for key, need in limits.shape.items() if need])
     return {key: value for key, value in shape.items() if value is not None}
-
-
-def _pattern(limits: Limits) -> str | None:
-    """Return the pattern as ECMA-262 writes it, whose ``$`` is the end of the text."""
-    return limits.pattern.pattern.replace(r"\Z", "$") if limits.pattern else None
 
 
 def _labels(label: Any) -> Shape:

@@ -1,0 +1,278 @@
+// The client's side of `mishkah.v1` without a socket: messages in, messages out, rows to read.
+
+import { Refused } from "./refused.js";
+import { Screen } from "./screen.js";
+import { SIGN_IN, TOO_LARGE } from "./words.js";
+
+/** @typedef {import("./types.js").Errand} Errand */
+/** @typedef {import("./types.js").Command} Command */
+/** @typedef {import("./types.js").Answer} Answer */
+/** @typedef {import("./types.js").Op} Op */
+
+/** Codes that speak of the moment, not of the command: it is sent again later, in its order. */
+const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY", "STORAGE_FULL"];
+/** Codes that speak of who asks, not of the command. */
+export const WHO = ["AUTH_REQUIRED", "AUTH_EXPIRED"];
+
+/** The connection is of no use any more; another may be. `code` says what the server said. */
+export class Lost extends Error {
+  /** @param {string} why @param {string} [code] */
+  constructor(why, code = "") {
+    super(why);
+    this.code = code;
+  }
+}
+
+/**
+ * A replica of one view, with unconfirmed writes on top, and what is said to keep it so. `outgoing` is
+ * to be sent in order; `settled` errands, and `heard` deltas, are to be taken by whoever called.
+ */
+export class Machine {
+  /** All without an answer, in the order in which they are sent. @type {Map<string, Errand>} */
+  outbox = new Map();
+  /** @type {string[]} */
+  outgoing = [];
+  /** @type {Errand[]} */
+  settled = [];
+  /** @type {any[]} */
+  heard = [];
+  /** @type {"waiting" | "connecting" | "catching up" | "live" | "refused"} */
+  state = "waiting";
+  /** Why the server does not serve us. @type {Refused | null} */
+  failure = null;
+  /** @type {number | null} */
+  retryMs = null;
+  /** Whether what other tabs have left is sent from here. */
+  leads = () => true;
+  /** What the server said of the rules of the tables since: they may be others. */
+  rulesChanged = true;
+  /** @type {(user: string) => void} */
+  onWelcome = () => {};
+  /** What the server's clock has shown, just now. @type {(now: string) => void} */
+  onTime = () => {};
+  /** How many have ended. */
+  connections = 0;
+  #greeted = false;
+  /** @type {number} */
+  #limit = Infinity;
+  /** @type {string | null} */
+  #subscribing = null;
+  #view = "*";
+
+  /**
+   * @param {{branch: string, module: string, tables?: string[]}} asked
+   * @param {string} client the stable name of this device
+   * @param {() => string} newRef gives names that no other write of `client` has
+   * @param {(table: string) => import("./types.js").Row} blank
+   */
+  constructor({ branch, module, tables }, client, newRef, blank) {
+    this.client = client;
+    this.lang = "en";
+    this.newRef = newRef;
+    this.blank = blank;
+    this.screen = new Screen(blank);
+    this.store = { branch, module };
+    this.tables = tables;
+  }
+
+  /** Begin anew, with these errands: nothing of before is shown or sent.
+   * @param {Map<string, Errand>} outbox */
+  reset(outbox) {
+    this.screen.clear();
+    this.outbox = outbox;
+    for (const { ref, command } of outbox.values()) this.screen.draw(ref, opsOf(command));
+  }
+
+  /** Expect no answer to an errand any more. @param {string} ref */
+  forget(ref) {
+    this.outbox.delete(ref);
+    this.screen.takeOff([ref]);
+  }
+
+  /** Whether the server knows who we are, and hears what we ask. */
+  get greeted() {
+    return this.#greeted;
+  }
+
+  /** Take an errand, to be done once; its write is seen from now on. @param {Errand} errand */
+  put(errand) {
+    this.outbox.set(errand.ref, errand);
+    this.screen.draw(errand.ref, opsOf(errand.command));
+  }
+
+  /** Send what is due, and all before it: whoever sends a write has sent those that it builds on. */
+  send() {
+    if (!this.#greeted) return;
+    const list = [...this.outbox.values()];
+    const last = list.findLastIndex(({ mine, late }) => mine || (late && this.leads()));
+    for (const errand of list.slice(0, last + 1)) {
+      if (!errand.ready) return;
+      if (!errand.sent) this.#say(errand);
+    }
+  }
+
+  /** @param {Errand} errand */
+  #say(errand) {
+    errand.sent = true;
+    const frame = JSON.stringify({ ...errand.command, ...this.store, ref: errand.ref });
+    // Three bytes of UTF-8 for each unit at most: only long ones need to be measured.
+    if (frame.length * 3 > this.#limit && new TextEncoder().encode(frame).length > this.#limit) {
+      this.settle(errand.ref, new Refused("TOO_LARGE", TOO_LARGE));
+    } else this.outgoing.push(frame);
+  }
+
+  /** Say who we are, on a new connection or again. @param {string} [token] */
+  hello(token) {
+    if (!this.#greeted) this.state = "connecting";
+    this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, lang: this.lang, token }));
+  }
+
+  /** Note that the connection is gone. All without an answer will be sent again.
+   * @param {string} [code] why, where we were told */
+  cut(code = "") {
+    if (WHO.includes(code)) this.failure ??= new Refused(code, SIGN_IN);
+    this.connections += 1;
+    this.state = this.failure ? "refused" : "waiting";
+    this.#greeted = false;
+    this.#subscribing = null;
+    this.outgoing = [];
+    this.screen.replica.dropHalves();
+    for (const errand of this.outbox.values()) errand.sent = false;
+  }
+
+  /** Send what has no answer, then subscribe: so no snapshot holds a write of ours that we don't know. */
+  begin() {
+    this.#greeted = true;
+    this.failure = null;
+    this.send();
+    this.#subscribe();
+  }
+
+  /** Take in what the server says. Raises Lost where the connection is of no use any more.
+   * @param {unknown} text */
+  hear(text) {
+    const said = parsed(text);
+    switch (said.type) {
+      case "WELCOME":
+        this.#limit = said.limits?.message ?? Infinity;
+        this.onTime(said.now);
+        return this.onWelcome(said.user ?? "");
+      case "PONG":
+        return this.onTime(said.now);
+      case "SUBSCRIBED":
+        return this.#subscribed(said);
+      case "SNAPSHOT":
+      case "DELTA":
+      case "SYNCED":
+      case "RESYNC":
+        if (!this.#subscribing && (said.view ?? "*") === this.#view) this.#show(said);
+        return;
+      case "ACK":
+      case "RESULT":
+        return this.settle(said.ref, said);
+      case "ERROR":
+        return this.#refused(said);
+      case "GOAWAY":
+        this.retryMs = said.retry_ms ?? null;
+    }
+  }
+
+  #fallBehind() {
+    this.state = "catching up";
+    this.screen.replica.dropHalves();
+  }
+
+  #subscribe() {
+    this.#fallBehind();
+    this.#subscribing = this.newRef();
+    const { cursor } = this.screen.replica;
+    const { tables, store } = this;
+    const from = cursor && { since: cursor.seq, epoch: cursor.epoch };
+    this.outgoing.push(JSON.stringify({ type: "SUBSCRIBE", ref: this.#subscribing, ...store, tables, ...from }));
+  }
+
+  /** Take the view that was asked for, or, without a ref, what is left of it by other rights.
+   * @param {any} told */
+  #subscribed(told) {
+    if ((told.ref ?? null) !== this.#subscribing) return;
+    if (!told.ref) this.rulesChanged = true;
+    this.#subscribing = null;
+    this.#view = told.view ?? "*";
+    this.#fallBehind();
+    this.screen.replica.keys = told.keys ?? {};
+  }
+
+  /** @param {any} said */
+  #show(said) {
+    const { epoch, seq } = said;
+    const { replica } = this.screen;
+    if (said.type === "RESYNC") {
+      this.rulesChanged = true;
+      this.#fallBehind();
+    } else if (said.type === "SYNCED") {
+      this.state = "live";
+      this.screen.complete({ epoch, seq });
+    } else if (said.type === "SNAPSHOT") {
+      const picture = replica.build(said);
+      if (picture) this.screen.show(picture, { epoch, seq });
+    } else this.#delta(said, replica.cursor);
+  }
+
+  /** @param {any} delta @param {import("./types.js").Cursor | null} cursor */
+  #delta(delta, cursor) {
+    if (!cursor || cursor.epoch !== delta.epoch || delta.prev > cursor.seq) return this.#subscribe();
+    if (delta.seq <= cursor.seq) return;
+    const commit = this.screen.replica.gather(delta);
+    if (!commit.length) return;
+    const own = delta.by?.client === this.client ? String(delta.by.ref) : undefined;
+    this.screen.apply(commit, own);
+    this.heard.push(...commit);
+    // Its own tab waits for the ACK, which has the rows.
+    if (own !== undefined && this.outbox.get(own)?.mine === false) this.settle(own, { seq: delta.seq });
+  }
+
+  /** @param {any} said an ERROR */
+  #refused(said) {
+    const { code, ref } = said;
+    if (said.retry_ms) this.retryMs = said.retry_ms;
+    if (LATER.includes(code)) throw new Lost(said.error, code);
+    const refusal = Refused.heard(said);
+    if (WHO.includes(code) || !this.#greeted || (ref && ref === this.#subscribing)) {
+      this.failure = refusal;
+      throw new Lost(said.error, code);
+    }
+    if (ref !== undefined) this.settle(ref, refusal);
+  }
+
+  /** Take the errand `ref` out, with its answer. Until the rows below have what was done, it stays on
+   * top. @param {string} ref @param {Answer} answer */
+  settle(ref, answer) {
+    const errand = this.outbox.get(ref);
+    const { screen } = this;
+    if (!errand) return;
+    this.outbox.delete(ref);
+    errand.answer = answer;
+    this.settled.push(errand);
+    const cursor = screen.replica.cursor;
+    const shown = errand.sent ? this.state === "live" : !!cursor && "seq" in answer && cursor.seq >= answer.seq;
+    if (answer instanceof Refused || shown) screen.takeOff([ref]);
+    else screen.owe(ref, answer.seq);
+  }
+}
+
+/** Return the operations on rows that a command asks for. @param {Command} command @returns {Op[]} */
+export function opsOf(command) {
+  if (command.ops) return command.ops;
+  return ["INSERT", "UPDATE", "DELETE"].includes(command.type) ? [/** @type {Op} */ (command)] : [];
+}
+
+/** @param {unknown} text @returns {any} */
+function parsed(text) {
+  try {
+    const said = JSON.parse(/** @type {string} */ (text));
+    if (typeof said?.type === "string") return said;
+  } catch {
+    // said below
+  }
+  throw new Lost("this is no server of Mishkah");
+}
