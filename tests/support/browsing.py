@@ -59,6 +59,10 @@ class Tab:
         """Wait until nothing is pending."""
         self.until("() => window.db.pending === 0")
 
+    def stored(self) -> None:
+        """Wait until the device has stored the rows, which it does some time after they came."""
+        self.page.wait_for_timeout(1_300)
+
     def list(self, table: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.run("(table) => db.list(table)", table)
         return rows

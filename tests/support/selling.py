@@ -7,7 +7,7 @@ from support.server import Server
 
 Op = dict[str, Any]
 ITEM, PRICE = "item_foul_oil", 25
-TILL, CASHIER = "till_3", "employee_02"
+TILL, CASHIER = "tablet_1", "employee_02"
 
 
 def insert(table: str, **data: Any) -> Op:
