@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,10 @@ def seller(tab: OpenTab) -> Callable[..., Tab]:
 
 
 @pytest.fixture
-def dice() -> Iterator[random.Random]:
+def dice() -> random.Random:
     seed = random.randrange(2**32)
     print(f"seed {seed}")
-    yield random.Random(seed)
+    return random.Random(seed)
 
 
 def test_a_server_is_killed_while_two_tabs_sell(

@@ -69,7 +69,7 @@ def test_an_offline_order_is_shown_and_counted_until_it_is_sent(
     write(till, paid("unsent"))
     till.until("() => window.counted === 1 && window.drawn?.includes('unsent')")
     assert till.run("db.isPending('order_header', 'unsent')")
-    assert "kept here" in till.run("db.status.text.en")
+    assert "kept" in till.run("db.status.text.en")
     till.page.reload()
     till.open("dar", "pos")
     assert till.run("db.pending") == 1
