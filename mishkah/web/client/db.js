@@ -145,23 +145,31 @@ export class Db {
 
   // --- writing
 
+  /** How operations are made; rows name themselves. @type {Record<"insert" | "update" | "delete", (...given: any[]) => Command>} */
+  #make = {
+    insert: (table, data) => ({ type: "INSERT", table, data }),
+    update: (table, row, changes, how) => {
+      const id = this.#idOf(table, row);
+      if (id === row) return { type: "UPDATE", table, id, changes: changes ?? {}, add: how?.add };
+      const { [this.machine.screen.replica.keyOf(table)]: _, ...rest } = row;
+      return this.#make.update(table, id, rest, changes);
+    },
+    delete: (table, row) => ({ type: "DELETE", table, id: this.#idOf(table, row) }),
+  };
+
   /** @param {string} table @param {Row} data @param {How} [how] */
   insert(table, data, how) {
-    return this.#do({ type: "INSERT", table, data }, how);
+    return this.#do(this.#make.insert(table, data), how);
   }
 
-  /** @param {string} table @param {any} id or the row @param {any} [changes] @param {any} [how] @returns {any} */
-  update(table, id, changes, how) {
-    if (typeof id === "object") {
-      const { [this.machine.screen.replica.keyOf(table)]: key, ...rest } = id;
-      return this.update(table, key, rest, changes);
-    }
-    return this.#do({ type: "UPDATE", table, id, changes: changes ?? {}, add: how?.add }, how);
+  /** @param {string} table @param {any} row or its id @param {any} [changes] @param {How} [how] */
+  update(table, row, changes, how) {
+    return this.#do(this.#make.update(table, row, changes, how), typeof row === "object" ? changes : how);
   }
 
   /** @param {string} table @param {any} row or its id @param {How} [how] */
   delete(table, row, how) {
-    return this.#do({ type: "DELETE", table, id: this.#idOf(table, row) }, how);
+    return this.#do(this.#make.delete(table, row), how);
   }
 
   /** @param {string} table @param {Row} row @param {How} [how] */
@@ -169,9 +177,13 @@ export class Db {
     return this.get(table, this.#idOf(table, row)) ? this.update(table, row, how) : this.insert(table, row, how);
   }
 
-  /** @param {any[]} ops @param {How} [how] */
-  transaction(ops, how) {
-    return this.#do({ type: "TRANSACTION", ops }, how);
+  /** @param {any} asked its operations, or what makes them of what it is given @param {How} [how] */
+  transaction(asked, how) {
+    /** @type {any} */
+    const [ops, tx] = [[], {}];
+    for (const [name, make] of Object.entries(this.#make)) tx[name] = (/** @type {any[]} */ ...given) => ops.push(make(...given));
+    if (typeof asked === "function") asked(tx);
+    return this.#do({ type: "TRANSACTION", ops: typeof asked === "function" ? ops : asked }, how);
   }
 
   /** @param {string} table @param {string} field */

@@ -9,11 +9,11 @@ export const SIGN_IN = t("Sign in again", "سجّل الدخول من جديد")
 /** What a status means for who works here. @type {Record<string, import("./types.js").Text>} */
 export const STATES = {
   starting: t("Starting", "جارٍ البدء"),
-  waiting: t("No connection to the server: all is kept and sent later", "لا اتصال بالخادم: كل شيء محفوظ ويُرسل لاحقًا"),
-  offline: t("This device has no network: all is kept and sent later", "الجهاز بلا شبكة: كل شيء محفوظ ويُرسل لاحقًا"),
+  waiting: t("No connection to the server: all is kept here and sent later", "لا اتصال بالخادم: كل شيء محفوظ هنا ويُرسل لاحقًا"),
+  offline: t("This device has no network: all is kept here and sent later", "الجهاز بلا شبكة: كل شيء محفوظ هنا ويُرسل لاحقًا"),
   connecting: t("Connecting", "جارٍ الاتصال"),
   "catching up": t("Getting what has changed", "جارٍ جلب ما تغيّر"),
   live: t("Connected", "متصل"),
-  full: t("This device keeps nothing: leave this page open until all is sent", "الجهاز لا يحفظ شيئًا: أبقِ الصفحة مفتوحة حتى يُرسل كل شيء"),
+  full: t("This device can't keep more: keep this page open until all is sent", "الجهاز لا يحفظ المزيد: أبقِ هذه الصفحة مفتوحة حتى يُرسل كل شيء"),
   closed: t("Closed", "مغلق"),
 };
