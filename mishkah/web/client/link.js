@@ -13,7 +13,6 @@ const ANSWER_MS = 10_000;
 const DOUBT_MS = 4_000;
 const FIRST_MS = 250;
 const LONGEST_MS = 30_000;
-export const TICK_MS = 5_000;
 
 /** Return how long to wait: what the server asked for, or twice as long each time, up to 30 s.
  * @param {number} attempts that failed since the last that served

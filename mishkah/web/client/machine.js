@@ -61,15 +61,15 @@ export class Machine {
 
   /**
    * @param {{branch: string, module: string, tables?: string[]}} asked
-   * @param {string} client the stable name of this device
-   * @param {() => string} newRef gives names that no other write of `client` has
+   * @param {() => string} newRef gives names that no other has
    * @param {(table: string) => import("./types.js").Row} blank
+   * @param {string} [lang]
    */
-  constructor({ branch, module, tables }, client, newRef, blank) {
-    this.client = client;
-    this.lang = "en";
+  constructor({ branch, module, tables }, newRef, blank, lang) {
+    /** The stable name of this device, under which its writes are done once. */
+    this.client = newRef();
     this.newRef = newRef;
-    this.blank = blank;
+    this.lang = lang;
     this.screen = new Screen(blank);
     this.store = { branch, module };
     this.tables = tables;
@@ -115,10 +115,9 @@ export class Machine {
   #say(errand) {
     errand.sent = true;
     const frame = JSON.stringify({ ...errand.command, ...this.store, ref: errand.ref });
-    // Three bytes of UTF-8 for each unit at most: only long ones need to be measured.
-    if (frame.length * 3 > this.#limit && new TextEncoder().encode(frame).length > this.#limit) {
-      this.settle(errand.ref, new Refused("TOO_LARGE", TOO_LARGE));
-    } else this.outgoing.push(frame);
+    const fits = new TextEncoder().encode(frame).length <= this.#limit;
+    if (fits) this.outgoing.push(frame);
+    else this.settle(errand.ref, new Refused("TOO_LARGE", TOO_LARGE));
   }
 
   /** Say who we are, on a new connection or again. @param {string} [token] */
@@ -236,7 +235,7 @@ export class Machine {
     const { code, ref } = said;
     if (said.retry_ms) this.retryMs = said.retry_ms;
     if (LATER.includes(code)) throw new Lost(said.error, code);
-    const refusal = Refused.heard(said);
+    const refusal = Refused.from(said);
     if (WHO.includes(code) || !this.#greeted || (ref && ref === this.#subscribing)) {
       this.failure = refusal;
       throw new Lost(said.error, code);
@@ -259,6 +258,9 @@ export class Machine {
     else screen.owe(ref, answer.seq);
   }
 }
+
+/** Whether an errand outlives its tab. @param {Errand} errand */
+export const isWrite = ({ command }) => opsOf(command).length > 0;
 
 /** Return the operations on rows that a command asks for. @param {Command} command @returns {Op[]} */
 export function opsOf(command) {

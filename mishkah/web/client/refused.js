@@ -1,40 +1,29 @@
 // A "no", with a code for programs and two languages for people.
 
-/** @typedef {import("./types.js").Text} Text */
-/** @typedef {import("./types.js").Detail} Detail */
-
 /** A write, a question or a client that is refused; nothing of it happened. */
 export class Refused extends Error {
+  /** The row as it is now, of a CONFLICT. @type {import("./types.js").Row | null | undefined} */
+  current;
+  /** How many details there are beside these. */
+  more = 0;
+
   /**
    * @param {string} code
-   * @param {Text} text
-   * @param {Detail[]} [details]
-   * @param {{more?: number, current?: Record<string, any> | null}} [rest]
+   * @param {import("./types.js").Text} text
+   * @param {import("./types.js").Detail[]} [details]
    */
-  constructor(code, text, details = [], { more = 0, current = undefined } = {}) {
+  constructor(code, text, details = []) {
     super(text.en);
-    this.name = "Refused";
     this.code = code;
     this.text = text;
     this.details = details;
-    /** How many details there are beside these. */
-    this.more = more;
-    /** Of a CONFLICT: the row as it is now. */
-    this.current = current;
+    /** Where the first thing is wrong, as a JSON pointer. */
+    this.path = details[0]?.path ?? "";
   }
 
-  /** Where the first thing is wrong, as a JSON pointer. */
-  get path() {
-    return this.details[0]?.path ?? "";
-  }
-
-  /** Return what the server's ERROR says. @param {any} said */
-  static heard(said) {
-    const details = (said.details ?? []).map((/** @type {any} */ one) => ({
-      ...one,
-      text: { en: one.message, ar: one.text?.ar ?? one.message },
-    }));
-    const text = said.text ?? { ar: said.error, en: said.error };
-    return new Refused(said.code ?? "INTERNAL", text, details, said);
+  /** Return what an ERROR of the server says, or what was kept of one. @param {any} said */
+  static from({ code, error, text = { ar: error, en: error }, details = [], more = 0, current }) {
+    const both = details.map((/** @type {any} */ one) => ({ ...one, text: { en: one.message, ...one.text } }));
+    return Object.assign(new Refused(code, text, both), { more, current });
   }
 }

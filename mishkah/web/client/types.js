@@ -35,7 +35,7 @@
 /**
  * A command without an answer. `mine`: made in this tab. `ready`: it may be sent, since it is in
  * the device's storage (under the number `n`) or could not be put there. `late`: whoever made it has had
- * time to send it. `elsewhere`: another tab has its answer, and has seen to it.
+ * time to send it.
  * @typedef {object} Errand
  * @property {string} ref
  * @property {Command} command
@@ -44,12 +44,11 @@
  * @property {boolean} sent
  * @property {number} [n]
  * @property {boolean} [late]
- * @property {boolean} [elsewhere]
  * @property {Answer} [answer]
  * @property {(answer: Answer) => void} [told]
  */
 
-/** @typedef {{seq: number, rows?: (Row | null)[], numbers?: string[], dup?: boolean, next?: string}} Ack */
+/** @typedef {{seq: number, rows?: (Row | null)[], numbers?: string[], dup?: boolean, next?: string | null}} Ack */
 /** @typedef {Ack | import("./refused.js").Refused} Answer */
 /** `old` and `new` are what readers saw and see. @typedef {{operation: "INSERT" | "UPDATE" | "DELETE", table: string, id: string, old: Row | null, new: Row | null, left: boolean}} Change */
 /**
@@ -70,7 +69,10 @@
  */
 /** @typedef {{tables: Record<string, {fields: Record<string, Field>}>, sentences: Record<string, Text>}} Schema */
 /** What is kept of a write. @typedef {{n?: number, ref: string, user: string, command: Command}} Kept */
+/** A row as it is stored; null: it is gone. @typedef {[table: string, id: string, row: Row | null]} Line */
 /** A refused write, until somebody has looked at it. @typedef {{ref: string, user: string, command: Command, error: {code: string, text: Text, details: Detail[], more: number, current?: Row | null}}} Parked */
 /** @typedef {{cursor: Cursor, keys: Record<string, string>, tables: string[]}} Head */
+
+/** What people do with a database. See `mishkah.js`. @typedef {import("./mishkah.js").Options} Options */
 
 export {};
