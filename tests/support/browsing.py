@@ -4,7 +4,7 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-PATIENCE = 15_000
+PATIENCE = 30_000
 """Milliseconds until a test gives up on a page."""
 
 _OPEN = """async (options) => {

@@ -122,9 +122,11 @@ class Wire:
     async def _pump(
         self, one: trio.SocketStream, other: trio.SocketStream, way: str, both: trio.CancelScope
     ) -> None:
+        whole = True
         async for data in one:
             if self._delay:
                 await trio.sleep(self._delay)
-            if way not in self._lost:
+            whole = whole and way not in self._lost  # no stream goes on behind a hole
+            if whole:
                 await other.send_all(data)
         both.cancel()
