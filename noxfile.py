@@ -45,11 +45,34 @@ def install(session: nox.Session, *tools: str) -> None:
     session.install("-q", *PROJECTS, *tools)
 
 
+def need(session: nox.Session, command: str, *packages: str) -> None:
+    """Install *packages* of Debian where *command* is missing, as root; else skip, in CI fail."""
+    if shutil.which(command):
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        session.run("apt-get", "update", "-qq", external=True)
+        session.run("apt-get", "install", "-y", "-qq", *packages, external=True)
+    elif os.environ.get("CI"):
+        session.error(f"{command} is missing")
+    else:
+        session.skip(f"{command} is missing")
+
+
+def with_typescript(session: nox.Session) -> str:
+    """Return a PATH with `tsc`; where there is no npm to get it, the PATH as it is."""
+    box = Path(session.create_tmp()).resolve() / "node"
+    if shutil.which("npm") and not (box / "node_modules/.bin/tsc").exists():
+        session.run("npm", "install", "--silent", "--prefix", str(box), "typescript@5",
+                    external=True)  # fmt: skip
+    return os.pathsep.join([str(box / "node_modules/.bin"), *session.bin_paths, os.environ["PATH"]])
+
+
 @nox.session(python=INTERPRETERS or None)
 def tests(session: nox.Session) -> None:
     """Every test that needs no long run: the core, journals, whole houses, hostile clients."""
     install(session, *TEST_TOOLS)
-    args = session.posargs or ["tests", "plugins", "--ignore=tests/docs", "-m", "not crash"]
+    others = [f"--ignore=tests/{folder}" for folder in ("docs", "rowtypes", "browser")]
+    args = session.posargs or ["tests", "plugins", *others, "-m", "not crash"]
     session.run("pytest", "-q", "-n", "auto", *args)
 
 
@@ -71,16 +94,17 @@ def simulation(session: nox.Session) -> None:
 @nox.session
 def proxy(session: nox.Session) -> None:
     """The real nginx in front, as the operator's page has it; root may install it."""
-    if not shutil.which("nginx"):
-        if os.geteuid() == 0 and shutil.which("apt-get"):
-            session.run("apt-get", "update", "-qq", external=True)
-            session.run("apt-get", "install", "-y", "-qq", "nginx-light", external=True)
-        elif os.environ.get("CI"):
-            session.error("nginx is missing")
-        else:
-            session.skip("nginx is missing")
+    need(session, "nginx", "nginx-light")
     install(session, *TEST_TOOLS)
     session.run("pytest", "-q", *(session.posargs or ["tests/proxy"]))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The browser client in a real Chromium, with all that goes wrong in a shop."""
+    need(session, "chromium", "chromium", "fonts-noto-core")
+    install(session, *TEST_TOOLS, "playwright>=1.50")
+    session.run("pytest", "-q", *(session.posargs or ["tests/browser"]))
 
 
 @nox.session
@@ -121,9 +145,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """The strict type checker."""
-    install(session, "mypy>=1.18")
+    """The strict type checker; and what `schema types` writes, by the compilers it is for."""
+    install(session, "mypy>=1.18", *TEST_TOOLS)
     session.run("mypy")
+    session.run("pytest", "-q", "tests/rowtypes", env={"PATH": with_typescript(session)})
 
 
 @nox.session

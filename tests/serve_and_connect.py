@@ -2,7 +2,7 @@
 
 Run as a script, away from the checkout: ``python serve_and_connect.py DATA``. Two clients that
 share no code with the server open the gym; what one inserts the other sees, with its number; after
-a kill it is still there.
+a kill it is still there. The browser client comes along.
 """
 
 import json
@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -47,6 +48,8 @@ def main(source: str) -> None:
                 desk.send(json.dumps({"type": "INSERT", "table": "gym_member", "data": NEW}))
                 delta = receive(screen)
             code = delta["data"]["changes"]["member_code"]
+            with urlopen(f"http{url[2:].partition('?')[0]}client/mishkah.js", timeout=10) as client:
+                assert b"createPosDb" in client.read()
             server.kill()
             server.wait()
             server, url = start(data, "gim", "gym")

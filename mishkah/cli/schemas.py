@@ -10,6 +10,7 @@ from mishkah.cli.common import FINDINGS, data_option, json_option
 from mishkah.cli.lists import show
 from mishkah.cli.trouble import load_catalog, trouble
 from mishkah.core.ids import StoreId
+from mishkah.core.judging import Rules
 from mishkah.core.schema import Schema
 
 branch_option = click.option("--branch", help="The branch; the first that has it if left out.")
@@ -18,17 +19,21 @@ _json = msgspec.json.Encoder(decimal_format="number")
 
 @click.group()
 def schema() -> None:
-    """Show a module's tables, their SQL, and how two branches differ."""
+    """Show a module's tables, their SQL and types, and how two branches differ."""
+
+
+def _rules(catalog: Catalog, module: str, branch: str | None) -> Rules:
+    """Return the rules of *module*, or raise LookupError."""
+    for store in catalog.listed:
+        if store.module == module and branch in (None, store.branch):
+            return catalog.recipe(store).rules
+    if branch is not None and (found := catalog.resolve(branch, module)) is not None:
+        return catalog.recipe(StoreId(*found)).rules
+    raise LookupError("There is no such module, or no such branch has it.")
 
 
 def _schema(catalog: Catalog, module: str, branch: str | None) -> Schema:
-    """Return the schema of *module*, or raise LookupError."""
-    for store in catalog.listed:
-        if store.module == module and branch in (None, store.branch):
-            return catalog.recipe(store).rules.schema
-    if branch is not None and (found := catalog.resolve(branch, module)) is not None:
-        return catalog.recipe(StoreId(*found)).rules.schema
-    raise LookupError("There is no such module, or no such branch has it.")
+    return _rules(catalog, module, branch).schema
 
 
 @schema.command("show")
@@ -71,6 +76,24 @@ def sql(module: str, branch: str | None, data: Path, as_json: bool) -> None:
             return
         for statement in statements:
             click.echo(f"{statement};")
+
+
+@schema.command()
+@click.argument("module")
+@click.option("--lang", "language", type=click.Choice(["ts", "py"]), default="ts",
+              help="TypeScript (ts, the default) or Python (py).")  # fmt: skip
+@branch_option
+@data_option
+def types(module: str, language: str, branch: str | None, data: Path) -> None:
+    """Write types for the rows of MODULE, and for what makes and changes them."""
+    from mishkah.rowtypes.python import write_python
+    from mishkah.rowtypes.typescript import write_typescript
+
+    write = {"ts": write_typescript, "py": write_python}[language]
+    with trouble():
+        rules = _rules(load_catalog(data), module, branch)
+        numbered = {name: [one.field for one in some] for name, some in rules.sequences.items()}
+        click.echo(write(rules.schema, numbered), nl=False)
 
 
 @schema.command()

@@ -116,6 +116,8 @@ def _table(name: str, rules: TableRules, tables: Mapping[str, TableRules]) -> Ta
         primary_key=rules.primary_key,
         indexes=tuple(_indexes(rules)),
         decimals=tuple(field.name for field in fields.values() if field.type == "decimal"),
+        label=rules.label,
+        description=rules.description,
     )
 
 

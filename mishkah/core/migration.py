@@ -115,7 +115,7 @@ def _broken(state: State, table: Table, row: Row) -> Iterator[str]:
     for name, field in table.fields.items():
         value, place = row[name], f"{table.name}.{name}"
         if value is None:
-            if field.required or field.primary_key:
+            if not field.nullable:
                 yield f"{place}: it is required"
             continue
         try:

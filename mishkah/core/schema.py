@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -58,6 +58,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     label: Any = None
     description: Any = None
 
+    @property
+    def nullable(self) -> bool:
+        """Whether a row may have nothing here."""
+        return not (self.required or self.primary_key)
+
     def read(self, value: object) -> Any:
         """Return *value* as it is kept, or raise `Wrong`. Absence is the table's business."""
         kept = read_key(value) if self.primary_key else READERS[self.type](value)
@@ -87,6 +92,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     indexes: tuple[Index, ...] = ()
     decimals: tuple[str, ...] = ()
     hides: bool = False
+    label: Any = None
+    description: Any = None
 
     @property
     def public(self) -> "Table":
@@ -107,6 +114,15 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
             return line
         row = self.decode(line) if row is None else row
         return self.encode({name: row[name] for name in self.fields})
+
+    def needed(self, numbered: Container[str]) -> list[str]:
+        """Return the fields that an insert must bring; sequences fill those that are *numbered*."""
+        return [
+            name
+            for name, field in self.fields.items()
+            if not (field.nullable or field.read_only or field.default_now or name in numbered)
+            and field.default is None
+        ]
 
     def index_of(self, field: str) -> Index:
         """Return the index of one field alone. Raises StopIteration where there is none."""

@@ -45,15 +45,7 @@ def row_shape(table: Table) -> Shape:
 def insert_shape(table: Table, numbered: Collection[str]) -> Shape:
     """Return what an INSERT takes; the *numbered* fields have sequences that fill them."""
     fields = {name: field for name, field in table.fields.items() if not field.read_only}
-    needed = [
-        name
-        for name, field in fields.items()
-        if (field.required or field.primary_key)
-        and field.default is None
-        and not field.default_now
-        and name not in numbered
-    ]
-    return _object({name: _field(field) for name, field in fields.items()}, needed)
+    return _object({name: _field(field) for name, field in fields.items()}, table.needed(numbered))
 
 
 def changes_shape(table: Table) -> Shape:
@@ -103,7 +95,7 @@ def _field(field: Field) -> Shape:
         shape |= _limits(field.limits)
     elif field.type == "json":
         shape["description"] = "Any JSON."
-    if not (field.required or field.primary_key):
+    if field.nullable:
         if "enum" in shape:
             shape["enum"] = [*shape["enum"], None]
         if "type" in shape:

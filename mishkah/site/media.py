@@ -6,6 +6,7 @@ _TEXT = {
     "css": "text/css",
     "js": "text/javascript",
     "mjs": "text/javascript",
+    "ts": "text/plain",
     "json": "application/json",
     "map": "application/json",
     "webmanifest": "application/manifest+json",

@@ -2,6 +2,8 @@
 
 A URL with the hash never changes its content, so that browsers keep it for good. The hash is of all
 files together: a module that imports its neighbour by a relative path gets the one it was made for.
+
+The browser client has names of its own that last, since the shop's pages import it by them.
 """
 
 from collections.abc import Iterator
@@ -19,6 +21,12 @@ from mishkah.site.conditions import has_it
 from mishkah.site.media import media_type
 
 _FOR_GOOD = "public, max-age=31536000, immutable"
+_CLIENT = "client/"
+_CODE = (".js", ".d.ts")
+_FOR_ALL = {"access-control-allow-origin": "*"}
+"""Pages of other origins load a module only where this is said (Fetch, 3.2). Which pages may speak
+to this server its door has judged already, and nothing is secret in what everybody can install.
+"""
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -46,19 +54,31 @@ class Packaged:
         return f"/web/{self.hash}/{name}"
 
     def routes(self) -> list[Route]:
-        """Return ``/web/HASH/NAME``, and ``/web/NAME`` for whoever does not know the hash."""
-        return [Route("/web/{path:path}", self._serve)]
+        """Return ``/web/HASH/NAME``, ``/web/NAME`` for whoever does not know the hash, and
+        ``/client/NAME`` for each of the client's modules and types.
+        """
+        client = [name for name in self._kept if name.startswith(_CLIENT)]
+        return [
+            Route("/web/{path:path}", self._serve),
+            *(Route(f"/{name}", self._serve_client) for name in client if name.endswith(_CODE)),
+        ]
 
     async def _serve(self, request: Request) -> Response:
         path = request.path_params["path"]
         name = path.removeprefix(f"{self.hash}/")
+        return self._answer(
+            request, name, {"cache-control": "no-cache" if name == path else _FOR_GOOD}
+        )
+
+    async def _serve_client(self, request: Request) -> Response:
+        headers = {"cache-control": "no-cache", **_FOR_ALL}
+        return self._answer(request, request.url.path.removeprefix("/"), headers)
+
+    def _answer(self, request: Request, name: str, headers: dict[str, str]) -> Response:
         kept = self._kept.get(name)
         if kept is None:
             raise HTTPException(404)
-        headers = {
-            "etag": kept.etag,
-            "cache-control": "no-cache" if name == path else _FOR_GOOD,
-        }
+        headers = {**headers, "etag": kept.etag}
         if has_it(request.headers, kept.etag):
             return Response(status_code=304, headers=headers)
         return Response(kept.content, headers={**headers, "content-type": media_type(name)})

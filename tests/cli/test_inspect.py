@@ -44,6 +44,15 @@ def test_a_schema_is_shown_written_and_compared(run: Any, said: Any, sample: Pat
     assert said("schema", "diff", "pos", *both) == []
 
 
+def test_types_are_written_for_two_languages(run: Any, sample: Path) -> None:
+    typescript = run("schema", "types", "gym", "--data", sample).stdout
+    assert "export type GymMember = {\n" in typescript
+    assert "  member_code?: string" in typescript, "a sequence fills it"
+    python = run("schema", "types", "gym", "--lang", "py", "--data", sample).stdout
+    compile(python, "gym", "exec")
+    assert run("schema", "types", "gym", "--lang", "cobol", "--data", sample, code=2).stderr
+
+
 def test_two_branches_schemas_are_compared(said: Any, sample: Path) -> None:
     config = {"branches": {"dar": {"modules": ["mymodule"]}, "x": {"modules": ["mymodule"]}}}
     (sample / "branches.config.json").write_text(json.dumps(config))
@@ -64,7 +73,7 @@ def test_two_branches_schemas_are_compared(said: Any, sample: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [(("schema", "show", "nothing"), 1), (("schema", "sql", "gym", "--branch", "dar"), 1),
-     (("schema", "diff", "pos", "--branch", "dar"), 2)],
+     (("schema", "types", "nothing"), 1), (("schema", "diff", "pos", "--branch", "dar"), 2)],
 )  # fmt: skip
 def test_what_is_not_there_is_said(
     run: Any, sample: Path, words: tuple[str, ...], code: int

@@ -1,0 +1,68 @@
+"""Tabs of a real browser that sell, seen from a test."""
+
+from typing import Any
+
+from playwright.sync_api import BrowserContext, Page
+
+PATIENCE = 30_000
+"""Milliseconds until a test gives up on a page."""
+
+_OPEN = """async (options) => {
+  const { createPosDb } = await import("/client/mishkah.js");
+  const { db } = await createPosDb(options);
+  window.db = db;
+  window.statuses = [];
+  window.refused = [];
+  db.on("status", (status) => window.statuses.push(status));
+  db.on("rejected", (write) => window.refused.push(write));
+  await db.ready();
+}"""
+
+
+_IN_TIME = f"""async (argument) => {{
+  const what = (SCRIPT);
+  const late = new Promise((_, no) => setTimeout(() => no(new Error("too slow")), {PATIENCE}));
+  return Promise.race([typeof what === "function" ? what(argument) : what, late]);
+}}"""
+
+
+class Tab:
+    """One page of a context. What a page logs as an error, or throws, is in `troubles`."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.page: Page = context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.troubles: list[str] = []
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("console", lambda said: self._note(said.type, said.text))
+        self.url = url
+        self.page.goto(url)
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and "net::" not in text:
+            self.troubles.append(text)
+
+    def run(self, script: str, argument: Any = None) -> Any:
+        """Evaluate *script*, an expression or a function of *argument*; promises are awaited."""
+        return self.page.evaluate(_IN_TIME.replace("SCRIPT", script), argument)
+
+    def open(self, branch: str, module: str, **options: Any) -> "Tab":
+        """Open a store as `db` of the page, and wait until it is ready."""
+        self.run(_OPEN, {"branchId": branch, "moduleId": module, **options})
+        return self
+
+    def until(self, condition: str, argument: Any = None) -> None:
+        """Wait until the expression or function *condition* holds."""
+        self.page.wait_for_function(condition, arg=argument, polling=20)
+
+    def settled(self) -> None:
+        """Wait until nothing is pending."""
+        self.until("() => window.db.pending === 0")
+
+    def stored(self) -> None:
+        """Wait until the device has stored the rows, which it does some time after they came."""
+        self.page.wait_for_timeout(1_300)
+
+    def list(self, table: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.run("(table) => db.list(table)", table)
+        return rows
