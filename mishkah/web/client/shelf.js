@@ -39,6 +39,9 @@ export class Shelf {
   /** @type {any} */
   #timer = 0;
   #saving = false;
+  #pulled = Promise.resolve(true);
+  /** @type {Promise<boolean> | null} */
+  #pulling = null;
 
   /**
    * @param {Machine} machine
@@ -54,7 +57,7 @@ export class Shelf {
     this.moved = moved;
     this.state = keeps ? (globalThis.indexedDB ? "ok" : "none") : "off";
     /** @type {Tabs | null} */
-    this.tabs = this.keeps ? new Tabs(name, () => this.#try(() => this.#pull())) : null;
+    this.tabs = this.keeps ? new Tabs(name, () => this.#pull()) : null;
     machine.leads = () => this.tabs?.leads ?? true;
   }
 
@@ -88,9 +91,9 @@ export class Shelf {
       if (user !== this.user) return;
       this.schema ??= schema ?? null;
       if (head) this.#show(head, rows);
-      await this.#pull();
       await storage.note(this.shown, user);
     });
+    await this.#pull();
     this.tend();
   }
 
@@ -108,8 +111,17 @@ export class Shelf {
     return `rows ${this.machine.tables ?? "*"}\n${this.user}`;
   }
 
-  /** Take in what is kept and not known here: of before, or of other tabs. */
-  async #pull() {
+  /** Take in what is kept and not known here: of before, or of other tabs. One after the other, since what
+   * was read first may come last; and once for all that comes meanwhile. */
+  #pull() {
+    this.#pulling ??= this.#pulled.then(() => {
+      this.#pulling = null;
+      return (this.#pulled = this.#try(() => this.#take()));
+    });
+    return this.#pulling;
+  }
+
+  async #take() {
     const { user, machine } = this;
     const { kept, parked } = await this.storage.writes();
     if (user !== this.user) return;
@@ -186,7 +198,7 @@ export class Shelf {
         some.forEach((one, i) => (one.n = numbers[i]));
       });
     }
-    if (all.some((one) => !one.mine)) await this.#try(() => this.#pull());
+    if (all.some((one) => !one.mine)) await this.#pull();
   }
 
   saveSoon() {
