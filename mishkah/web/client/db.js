@@ -25,8 +25,8 @@ const UNSEEN_MS = 200;
 export class Db {
   /** What was told last, by event. @type {Record<string, string>} */
   #told = { pending: "0" };
-  #begun = false;
-  #closed = false;
+  /** Where it is not the machine that says it. @type {"starting" | "closed" | ""} */
+  #now = "starting";
   #learning = false;
   /** @type {any} */
   #drawing = 0;
@@ -40,16 +40,16 @@ export class Db {
 
   /** @param {import("./mishkah.js").Options} options */
   constructor({ branchId, moduleId, token, tables, outbox = true, url, user, lang }) {
-    const { origin, pathname, username, searchParams } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
-    if (username || searchParams.has("token")) throw new TypeError("URLs end up in logs: no name or token belongs in one");
-    const [http, ws] = ["http", "ws"].map((scheme) => origin.replace(/^(http|ws)/, scheme));
+    // Nothing else of a URL is used: names and tokens would end up in logs.
+    const { origin, pathname } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
+    const http = origin.replace(/^ws/, "http");
     this.api = `${http}/api/v1`;
     this.asked = { branch: branchId, module: moduleId, tables };
     this.token = token;
     this.user = user;
     this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table), lang);
     const moved = () => this.#moved();
-    this.link = new Link(this.machine, ws + pathname, (again) => this.#credentials(again), moved);
+    this.link = new Link(this.machine, http.replace("http", "ws") + pathname, (again) => this.#credentials(again), moved);
     const shown = typeof token === "string" ? digest(token) : "";
     this.shelf = new Shelf(this.machine, `mishkah ${http}${pathname} ${branchId} ${moduleId}`, outbox, shown, moved);
     this.machine.onWelcome = (who) => this.#welcomed(who);
@@ -62,7 +62,7 @@ export class Db {
   /** Show what is stored, then connect. */
   async open() {
     await this.shelf.open(this.user);
-    this.#begun = true;
+    this.#now = "";
     this.link.open();
     this.#attend();
   }
@@ -128,10 +128,10 @@ export class Db {
     const { state: storage, others, user } = this.shelf;
     const out = failure && (failure.code.startsWith("AUTH") ? "signed out" : "refused");
     const away = now === "waiting" && globalThis.navigator?.onLine === false && "offline";
-    const state = (this.#closed && "closed") || (!this.#begun && "starting") || out || away || now;
+    const state = this.#now || out || away || now;
     const code = failure?.code ?? this.link.lost?.code ?? "";
     const full = storage === "full" || (storage === "none" && this.pending);
-    return { state, text: (full && STATES.full) || (out && failure.text) || STATES[state], code, storage, others, user };
+    return { state, text: full ? STATES.full : (out && failure.text) || STATES[state], code, storage, others, user };
   }
 
   /** The server's time, as far as this device can tell. */
@@ -227,7 +227,7 @@ export class Db {
   /** @param {{forget?: boolean}} [how] */
   async close({ forget = false } = {}) {
     await (forget ? this.shelf.forget() : this.shelf.save());
-    this.#closed = true;
+    this.#now = "closed";
     this.#away.abort();
     this.link.stop();
     this.shelf.close();
@@ -248,7 +248,7 @@ export class Db {
     let saved = Promise.resolve(false);
     /** @type {Promise<any>} */
     const answer = new Promise((resolve, reject) => {
-      if (this.#closed) throw new Error("this database is closed");
+      if (this.#now === "closed") throw new Error("this database is closed");
       if (machine.outbox.has(ref)) throw new Error("a write with this ref is waiting already");
       const { seq, epoch } = (base === true ? this.cursor : base) || {};
       const asked = plain({ ...command, base: seq, epoch });
@@ -311,14 +311,14 @@ export class Db {
     return typeof this.token === "function" ? this.token(again) : this.token;
   }
 
-  /** @param {string} path @returns {Promise<any>} null where there is no answer */
+  /** @param {string} path @returns {Promise<any>} nothing where there is no answer */
   async #fetch(path) {
     try {
       const token = await this.#credentials(false);
       const answer = await fetch(this.api + path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
-      return answer.ok ? await answer.json() : null;
+      return answer.ok && (await answer.json());
     } catch {
-      return null;
+      // said by what is missing
     }
   }
 
@@ -331,7 +331,7 @@ export class Db {
     const schema = await this.#fetch(`/branches/${encodeURIComponent(branch)}/modules/${module}/schema`);
     this.#learning = machine.rulesChanged = false;
     if (user !== shelf.user) return;
-    shelf.schema = schema?.sentences ? schema : null;
+    shelf.schema = schema || null;
     shelf.note(`schema ${user}`, shelf.schema);
   }
 
@@ -341,7 +341,7 @@ export class Db {
     const { signal } = this.#away;
     const page = globalThis.document;
     const look = () => (page?.hidden ? shelf.save() : link.check());
-    for (const event of ["online", "pageshow", "pagehide"]) globalThis.addEventListener?.(event, look, { signal });
+    globalThis.addEventListener?.("online", look, { signal });
     globalThis.addEventListener?.("offline", () => this.#moved(), { signal });
     page?.addEventListener("visibilitychange", look, { signal });
     const tick = setInterval(() => {

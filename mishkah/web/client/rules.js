@@ -148,10 +148,8 @@ const READERS = {
   },
   decimal(value) {
     must(typeof value === "number", "type.decimal");
-    const [digits = "", exponent = 0] = String(Math.abs(value)).split("e");
-    const places = (digits.split(".")[1] ?? "").length - +exponent;
-    const length = digits.replace(".", "").replace(/^0+/, "").length;
-    must(Math.abs(value) < 1e15 && length < 16 && places < 10, "range.digits");
+    const short = Math.abs(value) < 1e15 && +value.toPrecision(15) === value;
+    must(short && +value.toFixed(9) === value, "range.digits");
   },
   boolean: (value) => must(typeof value === "boolean", "type.boolean"),
   date: (value) => must(/^\d{4}-\d\d-\d\d$/.test(value) && isDay(value), "type.date"),

@@ -152,7 +152,7 @@ export class Shelf {
     const again = this.parked.delete(ref);
     const is = user !== null && isWrite(errand) && (await this.#try(async () => {
       [errand.n] = await storage.put([{ ref, command, user }]);
-      if (again) await storage.unpark(ref);
+      if (again) await storage.remove("parked", [ref]);
       this.tabs?.say();
     }));
     errand.ready = true;
@@ -167,7 +167,7 @@ export class Shelf {
     this.#answered.add(n);
     if (!(answer instanceof Refused)) {
       if (n) this.#done.add(n);
-      if (parked.delete(ref)) this.#try(() => storage.unpark(ref));
+      if (parked.delete(ref)) this.#try(() => storage.remove("parked", [ref]));
       this.saveSoon();
     } else if (!parked.has(ref)) {
       const { code, text, details, more, current } = answer;
@@ -180,7 +180,7 @@ export class Shelf {
   /** Take a refused write off the list. @param {string} ref */
   discard(ref) {
     this.parked.delete(ref);
-    this.#try(() => this.storage.unpark(ref)).then(() => this.tabs?.say());
+    this.#try(() => this.storage.remove("parked", [ref])).then(() => this.tabs?.say());
     this.moved();
   }
 
@@ -230,7 +230,7 @@ export class Shelf {
     });
     if (!stored || !fits) screen.unsaved = true;
     // Where there is no room for rows, there is the more for writes.
-    if (done.length && fits) await this.#try(() => storage.forget(done));
+    if (done.length && fits) await this.#try(() => storage.remove("outbox", done));
     if (fits) for (const n of done) this.#done.delete(n);
     this.#saving = false;
     if (!fits) this.saveSoon();

@@ -107,9 +107,9 @@ export class Storage {
     return { kept: kept?.result ?? [], parked: parked?.result ?? [] };
   }
 
-  /** Take answered writes out: the rows that are stored have them. @param {number[]} numbers */
-  forget(numbers) {
-    return this.#run(["outbox"], (outbox) => numbers.forEach((n) => outbox.delete(n)));
+  /** @param {"outbox" | "parked"} name @param {(number | string)[]} keys */
+  remove(name, keys) {
+    return this.#run([name], (store) => keys.forEach((key) => store.delete(key)));
   }
 
   /** Put a refused write aside, out of the outbox. @param {Parked} write @param {number} n */
@@ -118,11 +118,6 @@ export class Storage {
       outbox.delete(n);
       parked?.put(write);
     });
-  }
-
-  /** @param {string} ref */
-  unpark(ref) {
-    return this.#run(["parked"], (parked) => parked.delete(ref));
   }
 
   // --- rows
@@ -165,11 +160,9 @@ export class Storage {
   }
 
   /** Forget the rows of a view. @param {string} view */
-  drop(view) {
-    return this.#run(["meta", "rows"], (meta, rows) => {
-      meta.delete(view);
-      rows?.delete(all(view));
-    });
+  async drop(view) {
+    await this.note(view, undefined);
+    await this.#run(["rows"], (rows) => rows.delete(all(view)));
   }
 
   close() {

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { createPosDb } from "../../mishkah/web/client/mishkah.js";
+import { delta, FakeIndexedDB, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
+
+const open = [];
+let device;
+
+beforeEach(() => {
+  globalThis.WebSocket = FakeWebSocket;
+  globalThis.indexedDB = device = new FakeIndexedDB();
+  globalThis.IDBKeyRange = { bound: (lower, upper) => ({ lower, upper }) };
+  globalThis.fetch = async () => ({ ok: false });
+  FakeWebSocket.opened = [];
+});
+
+afterEach(async () => {
+  for (const db of open.splice(0)) await db.close();
+});
+
+async function till(options = {}) {
+  const { db } = await createPosDb({ branchId: "b", moduleId: "m", url: "http://shop:8080/", ...options });
+  open.push(db);
+  return db;
+}
+
+/** Let the server in: it welcomes `user` and shows these rows. */
+async function connect({ user, items = [], seq = 1, socket = FakeWebSocket.last } = {}) {
+  socket.accept();
+  for (let n = 0; n < 100 && !socket.sent[0]; n++) await quiet(10);
+  socket.say(welcome(user));
+  for (let n = 0; n < 100 && !socket.types().includes("SUBSCRIBE"); n++) await quiet(10);
+  snapshot(socket, { item: items }, { seq });
+  return socket;
+}
+
+const writes = (socket) => socket.sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
+const kept = (name) => [...(device.stores(device.names()[0])?.[name].rows.values() ?? [])].map(({ value }) => value);
+
+/** End the tabs in the middle of what they do. */
+async function crash() {
+  for (const db of open.splice(0)) {
+    db.shelf.save = () => {};
+    await db.close();
+  }
+}
+
+test("a write is on the device before it is sent", async () => {
+  const db = await till();
+  const socket = await connect();
+  const write = db.insert("item", { id: "a" });
+  assert.deepEqual([db.get("item", "a"), db.pending, writes(socket)], [{ id: "a" }, 1, []]);
+  assert.equal(await write.saved, true);
+  assert.deepEqual(kept("outbox").map(({ ref }) => ref), [write.ref]);
+  assert.equal(writes(socket)[0].ref, write.ref);
+});
+
+test("its promise is kept with the row as it is stored", async () => {
+  const db = await till();
+  const socket = await connect();
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  socket.say(delta(2, "INSERT", "a", { id: "a", no: "N1" }, { by: { client: socket.sent[0].client, ref: write.ref } }));
+  socket.say({ type: "ACK", ref: write.ref, seq: 2, rows: [{ id: "a", no: "N1" }] });
+  assert.deepEqual([await write, db.pending], [{ id: "a", no: "N1" }, 0]);
+  await db.flush();
+});
+
+test("an offline sale outlives the page, is seen at once, and is sent once under its name", async () => {
+  const db = await till();
+  await connect({ items: [{ id: "old" }] });
+  await quiet(1_100);
+  FakeWebSocket.last.drop();
+  const write = db.insert("item", { id: "sale" });
+  await write.saved;
+  await crash();
+  const again = await till();
+  assert.deepEqual(again.list("item").map(({ id }) => id), ["old", "sale"]);
+  assert.deepEqual([again.pending, again.isPending("item", "sale")], [1, true]);
+  await again.ready();
+  const socket = await connect({ items: [{ id: "old" }] });
+  assert.deepEqual(writes(socket).map(({ ref }) => ref), [write.ref]);
+  const view = socket.sent.find(({ type }) => type === "SUBSCRIBE");
+  assert.equal(view.since, 1, "and the rows are not asked for anew");
+  assert.ok(socket.types().indexOf("INSERT") < socket.types().indexOf("SUBSCRIBE"));
+});
+
+test("a write stays on the device until the rows that are stored hold it", async () => {
+  const db = await till();
+  const socket = await connect();
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  socket.say(delta(2, "INSERT", "a", { id: "a" }, { by: { client: socket.sent[0].client, ref: write.ref } }));
+  socket.say({ type: "ACK", ref: write.ref, seq: 2, rows: [{ id: "a" }] });
+  await write;
+  assert.equal(kept("outbox").length, 1, "a reload shows it all the same");
+  await quiet(1_200);
+  assert.deepEqual([kept("outbox"), kept("rows")], [[], [["item", "a", { id: "a" }]]]);
+});
+
+test("a refused write is rolled back and parked with its error, over a reload, until it is sent or discarded", async () => {
+  const db = await till();
+  const socket = await connect();
+  const told = [];
+  db.on("rejected", (one) => told.push(one.error.code));
+  const write = db.insert("item", { id: "a", n: -1 });
+  await write.saved;
+  socket.say({ type: "ERROR", ref: write.ref, code: "INVALID", error: "no", text: { ar: "لا", en: "no" } });
+  await assert.rejects(write, { code: "INVALID" });
+  await quiet();
+  assert.deepEqual([told, db.list("item"), db.pending], [["INVALID"], [], 0]);
+  await crash();
+  const again = await till();
+  const [parked] = again.rejected();
+  assert.deepEqual([parked.ref, parked.error.text.ar, parked.command.data], [write.ref, "لا", { id: "a", n: -1 }]);
+  const next = await connect();
+  parked.send({ ...parked.command, data: { id: "a", n: 1 } });
+  await quiet();
+  assert.deepEqual([writes(next)[0].ref, writes(next)[0].data.n], [write.ref, 1], "one sale has one name for its life");
+  assert.deepEqual([again.rejected(), kept("parked")], [[], []]);
+  next.say({ type: "ERROR", ref: write.ref, code: "INVALID", error: "no" });
+  await quiet();
+  again.rejected()[0].discard();
+  await quiet();
+  assert.deepEqual([again.rejected(), kept("parked")], [[], []]);
+});
+
+test("a full device says so, sends all the same, and keeps nobody's sale from the server", async () => {
+  const db = await till();
+  const socket = await connect();
+  device.full = true;
+  const write = db.insert("item", { id: "a" });
+  assert.equal(await write.saved, false);
+  assert.deepEqual([db.status.storage, writes(socket).length], ["full", 1]);
+  assert.ok(db.status.text.en.includes("keep this page open") && db.status.text.ar);
+});
+
+test("two tabs share one outbox: each shows the other's sale, and no third name appears", async () => {
+  const one = await till();
+  const two = await till();
+  const first = one.insert("item", { id: "a" });
+  await quiet(60);
+  assert.equal(await first.saved, false, "who has never been told who is here keeps it in memory");
+  const sockets = FakeWebSocket.opened;
+  await connect({ socket: sockets[0] });
+  await connect({ socket: sockets[1] });
+  await quiet(60);
+  assert.equal(sockets[0].sent[0].client, sockets[1].sent[0].client);
+  const second = two.insert("item", { id: "b" });
+  await second.saved;
+  await quiet(60);
+  assert.deepEqual([one, two].map((db) => db.list("item").map(({ id }) => id)), [["a", "b"], ["a", "b"]]);
+  assert.deepEqual([one.pending, two.pending], [2, 2]);
+});
+
+test("another user sees neither rows nor writes of the one before, and is told that there are some", async () => {
+  const db = await till({ token: "mk_one" });
+  await connect({ user: "amal", items: [{ id: "amal's" }] });
+  await quiet(1_100);
+  FakeWebSocket.last.drop();
+  await db.insert("item", { id: "sale" }).saved;
+  await crash();
+  const other = await till({ token: "mk_two" });
+  assert.deepEqual([other.list("item"), other.pending], [[], 0], "nobody knows yet who this is");
+  const socket = await connect({ user: "omar", items: [{ id: "omar's" }] });
+  await quiet();
+  assert.deepEqual(other.list("item"), [{ id: "omar's" }]);
+  assert.deepEqual([other.status.others, other.status.user, writes(socket)], [1, "omar", []]);
+  await crash();
+  const amal = await till({ token: "mk_one" });
+  assert.deepEqual(amal.list("item").map(({ id }) => id), ["amal's", "sale"]);
+});
+
+test("who turns out to be another is shown nothing of what was shown before", async () => {
+  const db = await till();
+  await connect({ user: "amal", items: [{ id: "amal's" }] });
+  await quiet(1_100);
+  await crash();
+  const again = await till();
+  assert.deepEqual(again.list("item"), [{ id: "amal's" }], "offline, the last one is taken to be here");
+  await connect({ user: "omar", items: [] });
+  assert.deepEqual([again.list("item"), again.status.user], [[], "omar"]);
+});
+
+test("what the device's clock shows is not what stands on a sale", async () => {
+  const db = await till();
+  await connect();
+  assert.equal(db.now().slice(0, 16), "2025-10-29T10:00");
+  await quiet();
+  await crash();
+  assert.equal((await till()).now().slice(0, 13), "2025-10-29T10", "also after a start without a connection");
+});
+
+test("subscribers are told once for each frame, of rows that leave their filter too", async () => {
+  const db = await till();
+  const socket = await connect({ items: [{ id: "a", status: "open" }, { id: "b", status: "open" }] });
+  await quiet(250);
+  const told = [];
+  db.subscribe("item", (rows, changes) => told.push([rows.length, changes.map(({ id }) => id)]), { status: "open" });
+  socket.say(delta(2, "UPDATE", "a", { status: "ready" }));
+  socket.say(delta(3, "UPDATE", "a", { status: "paid" }));
+  socket.say(delta(4, "INSERT", "c", { id: "c", status: "paid" }));
+  await quiet(250);
+  assert.deepEqual(told, [[1, ["a"]]]);
+});
+
+test("the older names do the same", async () => {
+  const db = await till();
+  const socket = await connect({ items: [{ id: "a", n: 1 }] });
+  db.merge("item", { id: "a", n: 2 });
+  db.save("item", { id: "b" });
+  db.save("item", { id: "a", n: 3 });
+  db.remove("item", { id: "a" });
+  await quiet();
+  const sent = socket.sent.filter(({ table }) => table).map(({ type, id, data, changes }) => [type, id ?? data.id, changes]);
+  assert.deepEqual(sent, [["UPDATE", "a", { n: 2 }], ["INSERT", "b", undefined], ["UPDATE", "a", { n: 3 }], ["DELETE", "a", undefined]]);
+});
+
+test("a transaction is shown whole or not at all, and sent as one", async () => {
+  const db = await till();
+  const socket = await connect({ items: [{ id: "a", n: 1 }] });
+  const write = db.transaction((tx) => {
+    tx.insert("item", { id: "header" });
+    tx.update("item", "a", { n: 2 });
+  }, { base: true });
+  await write.saved;
+  const [sent] = socket.sent.filter(({ type }) => type === "TRANSACTION");
+  assert.deepEqual([sent.ops.length, sent.base, sent.epoch], [2, 1, "e"]);
+  socket.say({ type: "ERROR", ref: write.ref, code: "REFERENCE", error: "no" });
+  await assert.rejects(write);
+  assert.deepEqual(db.list("item"), [{ id: "a", n: 1 }]);
+});
+
+test("what JSON has not is refused, and nothing happens", async () => {
+  const db = await till();
+  await assert.rejects(db.insert("item", { id: "a", n: NaN }), TypeError);
+  assert.deepEqual([db.pending, db.list("item")], [0, []]);
+});
+
+test("nothing is kept where the page says so", async () => {
+  const db = await till({ outbox: false });
+  await connect();
+  assert.equal(await db.insert("item", { id: "a" }).saved, false);
+  assert.deepEqual([db.status.storage, device.names()], ["off", []]);
+});
