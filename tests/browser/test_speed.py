@@ -1,5 +1,7 @@
 """A cheap laptop's screen: many rows, many changes, and no frame that people would notice."""
 
+import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from playwright.sync_api import Browser
 from support.browsing import Tab
 from support.server import Server
 
@@ -87,10 +90,25 @@ def _change(n: int) -> dict[str, Any]:
             return {"type": "UPDATE", "table": "sale", "id": key, "changes": changes}
 
 
+def longest_task(trace: bytes) -> float:
+    """Return the most milliseconds of CPU that one task took of the page's main thread."""
+    events = json.loads(trace)["traceEvents"]
+    main = {
+        (one["pid"], one["tid"])
+        for one in events
+        if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
+    }
+    tasks = [one["tdur"] for one in events if "tdur" in one and (one["pid"], one["tid"]) in main]
+    return max(tasks) / 1000
+
+
 def test_ten_thousand_rows_and_sixty_changes_a_second_hold_up_no_frame(
-    serve: Serve, tmp_path: Path, tab: OpenTab, told: Callable[[str], None], sale_tables: Any
-) -> None:
-    """Of some rounds one has to be clean: what else runs on this machine holds up frames too."""
+    serve: Serve, tmp_path: Path, tab: OpenTab, told: Callable[[str], None], sale_tables: Any,
+    chromium: Browser,
+) -> None:  # fmt: skip
+    """The page never works for so long. That no frame comes late needs a machine with time for it:
+    of some rounds one has to be clean, unless more runs here than there are processors.
+    """
     rows = [{"id": f"sale{n:05d}", "tab": "a", "n": n, "total": n + 0.25} for n in range(ROWS)]
     data = write_installation(tmp_path / "data", sale_tables, seeds={"sale": rows})
     server = serve(data)
@@ -101,20 +119,24 @@ def test_ten_thousand_rows_and_sixty_changes_a_second_hold_up_no_frame(
     assert screen.run("db.list('sale').length") == ROWS
     screen.run(BOARD)
     screen.stored()
+    late = []
     with changing(server):
         screen.until("() => window.gone > 30")
-        for _ in range(ROUNDS):
+        while len(late) < ROUNDS and (not late or late[-1]):
             before = screen.run("[window.gone, window.drawn]")
+            chromium.start_tracing(page=screen.page, categories=["toplevel", "__metadata"])
             found = screen.run(FRAMES, SECONDS)
+            cpu = longest_task(chromium.stop_tracing())
             after = screen.run("[window.gone, window.drawn]")
-            gone, drawn = (late - early for late, early in zip(after, before, strict=True))
+            gone, drawn = (now - then for now, then in zip(after, before, strict=True))
             told(
                 f"{ROWS} rows, {gone / SECONDS:.0f} changes/s, {drawn / SECONDS:.0f} drawings/s: "
                 f"{found['frames']} frames, p50 {found['p50']}, p99 {found['p99']}, longest "
-                f"{found['longest']} ms, long tasks {found['tasks']}; ready in {ready:.2f} s"
+                f"{found['longest']} ms, long tasks {found['tasks']}, most CPU of a task "
+                f"{cpu:.1f} ms; ready in {ready:.2f} s"
             )
             assert gone > RATE * SECONDS * 0.8
-            if found["longest"] <= LONGEST_MS and not found["tasks"]:
-                break
-        else:
-            raise AssertionError("each round had a frame that took too long")
+            assert cpu <= LONGEST_MS
+            late.append(found["longest"] > LONGEST_MS or bool(found["tasks"]))
+    crowded = os.getloadavg()[0] > (os.cpu_count() or 1)
+    assert not late[-1] or crowded, "each round had a frame that came late"
