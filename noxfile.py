@@ -8,6 +8,7 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
+CLIENT = ROOT / "mishkah/web/client"
 PROJECTS = (".", "plugins/pos", "plugins/gym")
 TEST_TOOLS = (
     "pytest>=8.3",
@@ -110,6 +111,23 @@ def browser(session: nox.Session) -> None:
     alone = "tests/browser/test_speed.py"  # frames are counted while nothing else runs
     session.run("pytest", "-q", "-n", "2", "tests/browser", f"--ignore={alone}")
     session.run("pytest", "-q", alone)
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """The browser client's pieces in Node, its types, its size, and its refusals."""
+    need(session, "npm", "nodejs", "npm")
+    box = Path(session.create_tmp()).resolve()
+    quiet = ("--silent", "--no-audit", "--no-fund", "--prefix", str(box))
+    session.run("npm", "install", *quiet, "typescript@7.0.2", external=True)
+    tsc = (str(box / "node_modules/.bin/tsc"), "-p", str(CLIENT))
+    emit = ("--noEmit", "false", "--declaration", "--emitDeclarationOnly")
+    session.run(*tsc, *emit, "--outDir", str(box / "types"), external=True)
+    if (box / "types/mishkah.d.ts").read_text() != (CLIENT / "mishkah.d.ts").read_text():
+        session.error(f"mishkah.d.ts is not what tsc makes: copy {box}/types/mishkah.d.ts")
+    session.run("node", "--test", "tests/web/", external=True)
+    install(session, *TEST_TOOLS)
+    session.run("pytest", "-q", *(session.posargs or ["tests/web"]))
 
 
 @nox.session

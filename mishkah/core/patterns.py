@@ -23,8 +23,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def as_ecma(pattern: re.Pattern[str]) -> str:
     r"""Return *pattern* as a browser finds the same by it, with the flag ``u``.
 
-    There, ``\s`` knows more blanks than ASCII's, ``.`` stops at more line ends than ``\n``, and what
-    needs no backslash may have none.
+    There, ``\s`` knows more blanks than ASCII's, ``.`` stops at more line ends than ``\n``, and
+    what needs no backslash may have none.
     """
     return _PART.sub(_translated, pattern.pattern)
 

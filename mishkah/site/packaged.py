@@ -19,9 +19,11 @@ from starlette.routing import Route
 
 from mishkah.site.conditions import has_it
 from mishkah.site.media import media_type
+from mishkah.site.packing import pack
 
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _CLIENT = "client/"
+_ENTRY = "mishkah.js"
 _CODE = (".js", ".d.ts")
 _FOR_ALL = {"access-control-allow-origin": "*"}
 """Pages of other origins load a module only where this is said (Fetch, 3.2). Which pages may speak
@@ -41,7 +43,7 @@ class Packaged:
         folder = folder or files("mishkah").joinpath("web")
         self._kept = {
             name: _Kept(content, f'"{sha256(content).hexdigest()[:32]}"')
-            for name, content in sorted(_read(folder))
+            for name, content in sorted(_packed(dict(_read(folder))).items())
         }
         whole = sha256()
         for name, kept in self._kept.items():
@@ -55,7 +57,7 @@ class Packaged:
 
     def routes(self) -> list[Route]:
         """Return ``/web/HASH/NAME``, ``/web/NAME`` for whoever does not know the hash, and
-        ``/client/NAME`` for each of the client's modules and types.
+        ``/client/NAME`` for the client and its types.
         """
         client = [name for name in self._kept if name.startswith(_CLIENT)]
         return [
@@ -82,6 +84,20 @@ class Packaged:
         if has_it(request.headers, kept.etag):
             return Response(status_code=304, headers=headers)
         return Response(kept.content, headers={**headers, "content-type": media_type(name)})
+
+
+def _packed(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return *files* with one module in place of those of the client."""
+    modules = {
+        name.removeprefix(_CLIENT): content.decode()
+        for name, content in files.items()
+        if name.startswith(_CLIENT) and name.endswith(".js")
+    }
+    if _ENTRY not in modules:
+        return files
+    others = {name: content for name, content in files.items()
+              if name.removeprefix(_CLIENT) not in modules}  # fmt: skip
+    return {**others, _CLIENT + _ENTRY: pack(modules, _ENTRY).encode()}
 
 
 def _read(folder: Traversable, above: str = "") -> Iterator[tuple[str, bytes]]:

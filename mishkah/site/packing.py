@@ -1,9 +1,9 @@
 """The browser client's modules as one: what a page needs to load is one answer, and a small one.
 
-The modules are read and changed as they stand in ``mishkah/web/client``, with their comments and types.
-Pages get them without, joined in the order in which they need each other. That is possible since they
-keep the house's style, which a test holds: every statement ends with a semicolon, every import is a
-line of names from a neighbour, and no two modules give one name to two things.
+They are read and changed as they stand in ``mishkah/web/client``, with their comments and types.
+Pages get them without, joined in the order in which they need each other. That is possible since
+they keep the house's style, which a test holds: every statement ends with a semicolon, every import
+is a line of names from a neighbour, and no two modules give one name to two things.
 """
 
 import re
@@ -14,13 +14,12 @@ from string import ascii_lowercase
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=\w)", re.MULTILINE)
 _TOKEN = re.compile(
-    r"""(?P<comment>/\*.*?\*/|//[^\n]*)|(?P<space>\s+)
-      |(?P<whole>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`
-        |(?<=[(,=!&|?:\[{};])[ ]?/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\]|\\.)*\])+/[a-z]*)
-      |(?P<word>[\w$#]+)|(?P<sign>.)""",
+    r"""(?P<comment>/\*.*?\*/|//[^\n]*)
+      |(?P<whole>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`
+        |(?<=[(,=!&|?:>\[{};])\s*/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\]|\\.)*\])+/[a-z]*)
+      |(?P<space>\s+)|(?P<word>[\w$#]+)|(?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
-_PRIVATE = re.compile(r"(?<=[.\s])#[a-zA-Z]\w*|^#[a-zA-Z]\w*")
 
 
 def pack(modules: Mapping[str, str], entry: str) -> str:

@@ -45,7 +45,7 @@ async def test_everybody_gets_the_client_and_all_that_it_imports(shop: httpx.Asy
 async def test_its_types_are_text(shop: httpx.AsyncClient) -> None:
     response = await shop.get(TYPES)
     assert (response.status_code, response.headers["content-type"][:10]) == (200, "text/plain")
-    assert "export function createPosDb" in response.text
+    assert "function createPosDb" in response.text
 
 
 async def test_browsers_keep_it_and_ask_each_time(shop: httpx.AsyncClient) -> None:

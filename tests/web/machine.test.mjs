@@ -228,3 +228,9 @@ test("a portal's page is no server of Mishkah", () => {
   }
   live().hear('{"type": "NEWS_OF_LATER"}');
 });
+
+test("a write of another tab that was done before this one heard of it is known as done", () => {
+  const machine = live();
+  hear(machine, delta(2, "INSERT", "a", { id: "a" }, { by: { client: machine.client, ref: "theirs" } }));
+  assert.ok(machine.done.has("theirs"));
+});

@@ -44,6 +44,8 @@ export class Machine {
   retryMs = null;
   /** Whether what other tabs have left is sent from here. */
   leads = () => true;
+  /** Writes of other tabs that are done, before anybody has told of them. @type {Set<string>} */
+  done = new Set();
   /** What the server said of the rules of the tables since: they may be others. */
   rulesChanged = true;
   /** @type {(user: string) => void} */
@@ -226,8 +228,10 @@ export class Machine {
     const own = delta.by?.client === this.client ? String(delta.by.ref) : undefined;
     this.screen.apply(commit, own);
     this.heard.push(...commit);
+    if (own === undefined) return;
     // Its own tab waits for the ACK, which has the rows.
-    if (own !== undefined && this.outbox.get(own)?.mine === false) this.settle(own, { seq: delta.seq });
+    if (!this.outbox.has(own)) this.done.add(own);
+    else if (!this.outbox.get(own)?.mine) this.settle(own, { seq: delta.seq });
   }
 
   /** @param {any} said an ERROR */

@@ -152,13 +152,13 @@ const READERS = {
     must(short && +value.toFixed(9) === value, "range.digits");
   },
   boolean: (value) => must(typeof value === "boolean", "type.boolean"),
-  date: (value) => must(/^\d{4}-\d\d-\d\d$/.test(value) && isDay(value), "type.date"),
+  date: (value) => must(typeof value === "string" && value.length === 10 && isDay(value), "type.date"),
   timestamp(value) {
     const [, day = "", time = "", more = "", zone = ""] =
       /^(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.(\d{1,30}))?([Zz]|[+-]\d\d:[0-5]\d)$/.exec(value) ?? [];
     // Python's versions don't agree about 24:00.
     if (time.startsWith("24")) return;
-    const kept = isDay(day) && iso(`${day}T${time}.${`${more}000`.slice(0, 3)}${zone.toUpperCase()}`);
+    const kept = isDay(day) && iso(`${day}T${time}.${(more + "000").slice(0, 3)}${zone.toUpperCase()}`);
     must(typeof value === "string" && kept && kept > "0001", "type.timestamp");
     return kept;
   },
@@ -187,7 +187,7 @@ function iso(text) {
 }
 
 /** @param {string} text */
-const isDay = (text) => text > "0001" && iso(`${text}T00:00:00Z`).startsWith(text);
+const isDay = (text) => text > "0001" && iso(`${text}T00:00:00Z`).startsWith(`${text}T`);
 
 /** @param {any} one @param {any} other */
 const alike = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);

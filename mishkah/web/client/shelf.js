@@ -131,7 +131,8 @@ export class Shelf {
     const refused = parked.filter((one) => one.user === user && !there.has(one.ref));
     this.parked = new Map(refused.map((one) => [one.ref, one]));
     for (const { n = 0, ref, command } of ours) {
-      if (machine.outbox.has(ref) || this.#answered.has(n)) continue;
+      if (machine.done.has(ref)) this.#done.add(n);
+      if (machine.outbox.has(ref) || machine.done.has(ref) || this.#answered.has(n)) continue;
       machine.put({ ref, command, n, mine: false, ready: true, sent: false });
     }
     for (const { ref, mine, sent, n } of [...machine.outbox.values()]) {
