@@ -32,7 +32,7 @@ export class Db {
   #drawing = 0;
   #renewed = 0;
   #drift = Date.now() - performance.now();
-  /** @type {(() => void)[]} */
+  /** @type {((moved: unknown) => void)[]} */
   #next = [];
   /** By event, or `rows TABLE`. @type {Map<string, Set<(told: any) => void>>} */
   #listeners = new Map();
@@ -73,7 +73,7 @@ export class Db {
   async ready() {
     while (!this.cursor) {
       if (this.machine.failure) throw this.machine.failure;
-      await new Promise((moved) => this.#next.push(() => moved(0)));
+      await new Promise((moved) => this.#next.push(moved));
     }
   }
 
@@ -214,7 +214,7 @@ export class Db {
 
   /** Wait until each write has its answer. */
   async flush() {
-    while (this.pending) await new Promise((moved) => this.#next.push(() => moved(0)));
+    while (this.pending) await new Promise((moved) => this.#next.push(moved));
   }
 
   /** Be who `token` says, or, without one, who the cookie says now. @param {import("./mishkah.js").Token} [token] */
@@ -375,7 +375,7 @@ export class Db {
       if (now !== this.#told[event]) this.#emit(event, told);
       this.#told[event] = now;
     }
-    for (const moved of this.#next.splice(0)) moved();
+    for (const moved of this.#next.splice(0)) moved(0);
     if (machine.state === "live" && machine.rulesChanged && !this.#learning) this.#learn();
     if (screen.unsaved === true || screen.unsaved.size) shelf.saveSoon();
     if (!screen.changes.size || this.#drawing) return;
