@@ -66,13 +66,11 @@ export class Machine {
    * @param {{branch: string, module: string, tables?: string[]}} asked
    * @param {() => string} newRef gives names that no other has
    * @param {(table: string) => import("./types.js").Row} blank
-   * @param {string} [lang]
    */
-  constructor({ branch, module, tables }, newRef, blank, lang) {
+  constructor({ branch, module, tables }, newRef, blank) {
     /** The stable name of this device, under which its writes are done once. */
     this.client = newRef();
     this.newRef = newRef;
-    this.lang = lang;
     this.screen = new Screen(blank);
     this.store = { branch, module };
     this.tables = tables;
@@ -117,7 +115,7 @@ export class Machine {
   /** Say who we are, on a new connection or again. @param {string} [token] */
   hello(token) {
     if (!this.greeted) this.state = "connecting";
-    this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, lang: this.lang, token }));
+    this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, token }));
   }
 
   /** Note that the connection is gone. All without an answer will be sent again.
