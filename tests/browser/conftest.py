@@ -140,6 +140,11 @@ NUMBERS = {"sale": {"no": {"format": "S{number:05d}"}}}
 
 
 @pytest.fixture
+def sale_tables() -> dict[str, Any]:
+    return SALE
+
+
+@pytest.fixture
 def kiosk(tmp_path: Path) -> Path:
     """A small shop, ``shop/m``: sales with numbers, and their lines."""
     return with_page(write_installation(tmp_path / "data", SALE, rules=NUMBERS))

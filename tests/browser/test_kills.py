@@ -67,7 +67,7 @@ def check(server: Server, *tabs: Tab) -> int:
 def seller(tab: OpenTab) -> Callable[..., Tab]:
     """Return a function that opens a tab of the kiosk and lets it sell, every so many ms."""
 
-    def sell(name: str, every: int = 25, **how: Any) -> Tab:
+    def sell(name: str, every: int = 40, **how: Any) -> Tab:
         seller = tab(**how).open("shop", "m")
         seller.run("(name) => { window.tab = name; }", name)
         seller.run(SELL, [name, every])
@@ -89,7 +89,7 @@ def test_a_server_is_killed_while_two_tabs_sell(
 ) -> None:  # fmt: skip
     server = serve(kiosk)
     one, two = seller("a"), seller("b")
-    kills = 8
+    kills = 6
     for _ in range(kills):
         one.page.wait_for_timeout(dice.uniform(200, 1_200))
         server.kill()
@@ -105,7 +105,7 @@ def test_answers_are_lost_while_two_devices_sell(
 ) -> None:  # fmt: skip
     server = serve(kiosk)
     one, two = seller("a"), seller("b", where=another)
-    cuts = 8
+    cuts = 6
     for n in range(cuts):
         one.page.wait_for_timeout(dice.uniform(100, 500))
         wire.lose("down" if n % 2 else "up")

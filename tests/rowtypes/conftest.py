@@ -27,7 +27,9 @@ def tsc(tmp_path: Path) -> Callable[..., str]:
     def complaints(**files: str) -> str:
         for name, text in files.items():
             (tmp_path / f"{name}.ts").write_text(text, "utf-8")
-        options = ["--strict", "--noEmit", "--exactOptionalPropertyTypes", "--target", "es2022"]
+        strict = ["--strict", "--noEmit", "--exactOptionalPropertyTypes", "--skipLibCheck"]
+        options = [*strict, "--target", "es2023", "--module", "es2022", "--moduleResolution",
+                   "bundler", "--allowJs", "--maxNodeModuleJsDepth", "0"]  # fmt: skip
         told = subprocess.run(
             [command, *options, *(f"{name}.ts" for name in files)],
             cwd=tmp_path, capture_output=True, text=True,

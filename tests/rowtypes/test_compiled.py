@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.server import SAMPLE
 
+import mishkah
 from mishkah.cli.trouble import load_catalog
 from mishkah.core.schema import Schema
 from mishkah.core.soundness import read_schema
@@ -132,6 +134,47 @@ export const row: Tables["bill"]["row"] = {} as Bill;
 def test_typescript_takes_what_the_server_takes(tsc: Check) -> None:
     bills = write_typescript(schema_of(SHOP), {"bill": ["no"]})
     assert tsc(bills=bills, use=TYPESCRIPT_USE) == ""
+
+
+CLIENT_USE = """\
+import { createPosDb } from "CLIENT";
+import type { Tables } from "./bills";
+
+const { db } = await createPosDb<Tables>({ branchId: "dar", moduleId: "m" });
+const due: number[] = db.list("bill", { state: "open" }).map((bill) => bill.due);
+const state: "open" | "paid" | undefined = db.get("bill", "b1")?.state;
+const bill = await db.insert("bill", { id: "b1", state: "open", gift: false });
+const no: string = bill.no;
+db.subscribe("bill", (bills, changes) => console.log(bills[0]?.gift, changes[0]?.new?.no));
+db.update("bill", "b1", { state: "paid" });
+db.transaction((tx) => {
+  tx.insert("bill", { id: "b2", state: "open", gift: true });
+  tx.update("bill", "b2", { gift: false });
+  // @ts-expect-error -- no such field
+  tx.update("bill", "b2", { gifts: false });
+});
+// @ts-expect-error -- no such table
+db.list("bills");
+// @ts-expect-error -- no such state
+db.list("bill", { state: "gone" });
+// @ts-expect-error -- a bill has a state
+db.insert("bill", { id: "b1", gift: false });
+// @ts-expect-error -- the server fills it
+db.update("bill", "b1", { total: 1 });
+console.log(due, state, no);
+const place = { branchId: "a", moduleId: "b" };
+const plain = await createPosDb<{ item: { id: string; qty: number } }>(place);
+const quantity: number | undefined = plain.db.get("item", "1")?.qty;
+plain.db.insert("item", { id: "1" });
+const any = (await createPosDb(place)).db;
+any.insert("what", { ever: [quantity] });
+"""
+
+
+def test_the_browser_client_knows_the_tables(tsc: Check) -> None:
+    client = Path(mishkah.__file__).parent / "web" / "client" / "mishkah.js"
+    bills = write_typescript(schema_of(SHOP), {"bill": ["no"]})
+    assert tsc(bills=bills, use=CLIENT_USE.replace("CLIENT", str(client)) + "export {};\n") == ""
 
 
 PYTHON_USE = """\

@@ -27,20 +27,15 @@ _IN_TIME = f"""async (argument) => {{
 
 
 class Tab:
-    """One page of a context. What a page logs as an error, or throws, is in `troubles`."""
+    """One page of a context. What its scripts throw, and nobody catches, is in `troubles`."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.page: Page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        self.page.on("console", lambda said: self._note(said.type, said.text))
         self.url = url
         self.page.goto(url)
-
-    def _note(self, kind: str, text: str) -> None:
-        if kind == "error" and "net::" not in text:
-            self.troubles.append(text)
 
     def run(self, script: str, argument: Any = None) -> Any:
         """Evaluate *script*, an expression or a function of *argument*; promises are awaited."""

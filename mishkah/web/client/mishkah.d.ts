@@ -101,10 +101,10 @@ export type Rejected = {
     discard(): void;
 };
 export type Filter<T> = Partial<T> | ((row: T) => boolean);
-export type Transaction = {
-    insert(table: string, data: any): void;
-    update(table: string, id: any, changes?: any, how?: How): void;
-    delete(table: string, id: any): void;
+export type Transaction<T> = {
+    insert<K extends keyof T & string>(table: K, data: NewOf<T, K>): void;
+    update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | null, how?: How): void;
+    delete<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>): void;
 };
 export type Question = {
     where?: any;
@@ -114,20 +114,29 @@ export type Question = {
     fields?: string[];
     aggregate?: any;
 };
+export type RowOf<T, K extends keyof T> = T[K] extends {
+    row: infer R;
+} ? R : T[K];
+export type NewOf<T, K extends keyof T> = T[K] extends {
+    insert: infer I;
+} ? I : Partial<T[K]>;
+export type ChangesOf<T, K extends keyof T> = T[K] extends {
+    update: infer U;
+} ? U : Partial<T[K]>;
 export type PosDb<T extends Record<string, any>> = {
     ready: () => Promise<void>;
-    list: <K extends keyof T & string>(table: K, filter?: Filter<T[K]>) => T[K][];
-    get: <K extends keyof T & string>(table: K, id: string) => T[K] | null;
+    list: <K extends keyof T & string>(table: K, filter?: Filter<RowOf<T, K>>) => RowOf<T, K>[];
+    get: <K extends keyof T & string>(table: K, id: string) => RowOf<T, K> | null;
     isPending: (table: keyof T & string, id: string) => boolean;
-    subscribe: <K extends keyof T & string>(table: K, told: (rows: T[K][], changes: Change<T[K]>[]) => void, filter?: Filter<T[K]>) => () => void;
+    subscribe: <K extends keyof T & string>(table: K, told: (rows: RowOf<T, K>[], changes: Change<RowOf<T, K>>[]) => void, filter?: Filter<RowOf<T, K>>) => () => void;
     watch: PosDb<T>["subscribe"];
-    insert: <K extends keyof T & string>(table: K, data: Partial<T[K]>, how?: How) => Write<T[K]>;
-    update: <K extends keyof T & string>(table: K, id: string | Partial<T[K]>, changes?: Partial<T[K]> | How | null, how?: How) => Write<T[K]>;
+    insert: <K extends keyof T & string>(table: K, data: NewOf<T, K>, how?: How) => Write<RowOf<T, K>>;
+    update: <K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | How | null, how?: How) => Write<RowOf<T, K>>;
     merge: PosDb<T>["update"];
-    save: <K extends keyof T & string>(table: K, row: Partial<T[K]>, how?: How) => Write<T[K]>;
-    delete: <K extends keyof T & string>(table: K, id: string | Partial<T[K]>, how?: How) => Write<null>;
+    save: <K extends keyof T & string>(table: K, row: NewOf<T, K>, how?: How) => Write<RowOf<T, K>>;
+    delete: <K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, how?: How) => Write<null>;
     remove: PosDb<T>["delete"];
-    transaction: (asked: Command[] | ((tx: Transaction) => void), how?: How) => Write<any[]>;
+    transaction: (asked: Command[] | ((tx: Transaction<T>) => void), how?: How) => Write<any[]>;
     next: (table: keyof T & string, field: string, count?: number) => Promise<string[]>;
     query: (table: keyof T & string, asked?: Question) => Promise<{
         rows: any[];
@@ -207,25 +216,50 @@ export type OnEvent = {
  * @template T
  * @typedef {Partial<T> | ((row: T) => boolean)} Filter
  */
-/** @typedef {{insert(table: string, data: any): void, update(table: string, id: any, changes?: any, how?: How): void, delete(table: string, id: any): void}} Transaction */
+/**
+ * @template T
+ * @typedef {{
+ *   insert<K extends keyof T & string>(table: K, data: NewOf<T, K>): void,
+ *   update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | null, how?: How): void,
+ *   delete<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>): void,
+ * }} Transaction
+ */
 /** @typedef {{where?: any, order?: [string, "asc" | "desc"][], limit?: number, after?: string, fields?: string[], aggregate?: any}} Question */
 /**
- * The database. `T` has the rows' types by table, as `mishkah-trio schema types` writes them.
+ * A row of table `K`: of the types that `mishkah-trio schema types` writes, or of plain rows by table.
+ * @template T
+ * @template {keyof T} K
+ * @typedef {T[K] extends {row: infer R} ? R : T[K]} RowOf
+ */
+/**
+ * What makes a row.
+ * @template T
+ * @template {keyof T} K
+ * @typedef {T[K] extends {insert: infer I} ? I : Partial<T[K]>} NewOf
+ */
+/**
+ * What changes a row.
+ * @template T
+ * @template {keyof T} K
+ * @typedef {T[K] extends {update: infer U} ? U : Partial<T[K]>} ChangesOf
+ */
+/**
+ * The database. `T` has the tables' types by their names, as `mishkah-trio schema types` writes them.
  * @template {Record<string, any>} T
  * @typedef {object} PosDb
  * @property {() => Promise<void>} ready
- * @property {<K extends keyof T & string>(table: K, filter?: Filter<T[K]>) => T[K][]} list
- * @property {<K extends keyof T & string>(table: K, id: string) => T[K] | null} get
+ * @property {<K extends keyof T & string>(table: K, filter?: Filter<RowOf<T, K>>) => RowOf<T, K>[]} list
+ * @property {<K extends keyof T & string>(table: K, id: string) => RowOf<T, K> | null} get
  * @property {(table: keyof T & string, id: string) => boolean} isPending
- * @property {<K extends keyof T & string>(table: K, told: (rows: T[K][], changes: Change<T[K]>[]) => void, filter?: Filter<T[K]>) => () => void} subscribe
+ * @property {<K extends keyof T & string>(table: K, told: (rows: RowOf<T, K>[], changes: Change<RowOf<T, K>>[]) => void, filter?: Filter<RowOf<T, K>>) => () => void} subscribe
  * @property {PosDb<T>["subscribe"]} watch
- * @property {<K extends keyof T & string>(table: K, data: Partial<T[K]>, how?: How) => Write<T[K]>} insert
- * @property {<K extends keyof T & string>(table: K, id: string | Partial<T[K]>, changes?: Partial<T[K]> | How | null, how?: How) => Write<T[K]>} update
+ * @property {<K extends keyof T & string>(table: K, data: NewOf<T, K>, how?: How) => Write<RowOf<T, K>>} insert
+ * @property {<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | How | null, how?: How) => Write<RowOf<T, K>>} update
  * @property {PosDb<T>["update"]} merge
- * @property {<K extends keyof T & string>(table: K, row: Partial<T[K]>, how?: How) => Write<T[K]>} save
- * @property {<K extends keyof T & string>(table: K, id: string | Partial<T[K]>, how?: How) => Write<null>} delete
+ * @property {<K extends keyof T & string>(table: K, row: NewOf<T, K>, how?: How) => Write<RowOf<T, K>>} save
+ * @property {<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, how?: How) => Write<null>} delete
  * @property {PosDb<T>["delete"]} remove
- * @property {(asked: Command[] | ((tx: Transaction) => void), how?: How) => Write<any[]>} transaction
+ * @property {(asked: Command[] | ((tx: Transaction<T>) => void), how?: How) => Write<any[]>} transaction
  * @property {(table: keyof T & string, field: string, count?: number) => Promise<string[]>} next
  * @property {(table: keyof T & string, asked?: Question) => Promise<{rows: any[], next: string | null, seq: number}>} query
  * @property {OnEvent} on
