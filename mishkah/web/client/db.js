@@ -32,14 +32,14 @@ export class Db {
   #drawing = 0;
   #renewed = 0;
   #drift = Date.now() - performance.now();
-  /** @type {(() => void)[]} */
+  /** @type {((moved: unknown) => void)[]} */
   #next = [];
   /** By event, or `rows TABLE`. @type {Map<string, Set<(told: any) => void>>} */
   #listeners = new Map();
   #away = new AbortController();
 
   /** @param {import("./mishkah.js").Options} options */
-  constructor({ branchId, moduleId, token, tables, outbox = true, url, user, lang }) {
+  constructor({ branchId, moduleId, token, tables, outbox = true, url, user }) {
     // Nothing else of a URL is used: names and tokens would end up in logs.
     const { origin, pathname } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
     const http = origin.replace(/^ws/, "http");
@@ -47,7 +47,7 @@ export class Db {
     this.asked = { branch: branchId, module: moduleId, tables };
     this.token = token;
     this.user = user;
-    this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table), lang);
+    this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table));
     const moved = () => this.#moved();
     this.link = new Link(this.machine, http.replace("http", "ws") + pathname, (again) => this.#credentials(again), moved);
     const shown = typeof token === "string" ? digest(token) : "";
@@ -73,7 +73,7 @@ export class Db {
   async ready() {
     while (!this.cursor) {
       if (this.machine.failure) throw this.machine.failure;
-      await new Promise((moved) => this.#next.push(() => moved(0)));
+      await new Promise((moved) => this.#next.push(moved));
     }
   }
 
@@ -214,7 +214,7 @@ export class Db {
 
   /** Wait until each write has its answer. */
   async flush() {
-    while (this.pending) await new Promise((moved) => this.#next.push(() => moved(0)));
+    while (this.pending) await new Promise((moved) => this.#next.push(moved));
   }
 
   /** Be who `token` says, or, without one, who the cookie says now. @param {import("./mishkah.js").Token} [token] */
@@ -375,7 +375,7 @@ export class Db {
       if (now !== this.#told[event]) this.#emit(event, told);
       this.#told[event] = now;
     }
-    for (const moved of this.#next.splice(0)) moved();
+    for (const moved of this.#next.splice(0)) moved(0);
     if (machine.state === "live" && machine.rulesChanged && !this.#learning) this.#learn();
     if (screen.unsaved === true || screen.unsaved.size) shelf.saveSoon();
     if (!screen.changes.size || this.#drawing) return;

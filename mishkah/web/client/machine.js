@@ -54,7 +54,8 @@ export class Machine {
   onTime = () => {};
   /** How many have ended. */
   connections = 0;
-  #greeted = false;
+  /** Whether the server knows who we are, and hears what we ask. */
+  greeted = false;
   /** @type {number} */
   #limit = Infinity;
   /** @type {string | null} */
@@ -65,13 +66,11 @@ export class Machine {
    * @param {{branch: string, module: string, tables?: string[]}} asked
    * @param {() => string} newRef gives names that no other has
    * @param {(table: string) => import("./types.js").Row} blank
-   * @param {string} [lang]
    */
-  constructor({ branch, module, tables }, newRef, blank, lang) {
+  constructor({ branch, module, tables }, newRef, blank) {
     /** The stable name of this device, under which its writes are done once. */
     this.client = newRef();
     this.newRef = newRef;
-    this.lang = lang;
     this.screen = new Screen(blank);
     this.store = { branch, module };
     this.tables = tables;
@@ -91,11 +90,6 @@ export class Machine {
     this.screen.takeOff([ref]);
   }
 
-  /** Whether the server knows who we are, and hears what we ask. */
-  get greeted() {
-    return this.#greeted;
-  }
-
   /** Take an errand, to be done once; its write is seen from now on. @param {Errand} errand */
   put(errand) {
     this.outbox.set(errand.ref, errand);
@@ -104,28 +98,24 @@ export class Machine {
 
   /** Send what is due, and all before it: whoever sends a write has sent those that it builds on. */
   send() {
-    if (!this.#greeted) return;
+    if (!this.greeted) return;
     const list = [...this.outbox.values()];
     const last = list.findLastIndex(({ mine, late }) => mine || (late && this.leads()));
     for (const errand of list.slice(0, last + 1)) {
-      if (!errand.ready) return;
-      if (!errand.sent) this.#say(errand);
+      const { ref, command, ready, sent } = errand;
+      if (!ready) return;
+      if (sent) continue;
+      errand.sent = true;
+      const frame = JSON.stringify({ ...command, ...this.store, ref });
+      if (new TextEncoder().encode(frame).length <= this.#limit) this.outgoing.push(frame);
+      else this.settle(ref, new Refused("TOO_LARGE", TOO_LARGE));
     }
-  }
-
-  /** @param {Errand} errand */
-  #say(errand) {
-    errand.sent = true;
-    const frame = JSON.stringify({ ...errand.command, ...this.store, ref: errand.ref });
-    const fits = new TextEncoder().encode(frame).length <= this.#limit;
-    if (fits) this.outgoing.push(frame);
-    else this.settle(errand.ref, new Refused("TOO_LARGE", TOO_LARGE));
   }
 
   /** Say who we are, on a new connection or again. @param {string} [token] */
   hello(token) {
-    if (!this.#greeted) this.state = "connecting";
-    this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, lang: this.lang, token }));
+    if (!this.greeted) this.state = "connecting";
+    this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, token }));
   }
 
   /** Note that the connection is gone. All without an answer will be sent again.
@@ -134,7 +124,7 @@ export class Machine {
     if (WHO.includes(code)) this.failure ??= new Refused(code, SIGN_IN);
     this.connections += 1;
     this.state = this.failure ? "refused" : "waiting";
-    this.#greeted = false;
+    this.greeted = false;
     this.#subscribing = null;
     this.outgoing = [];
     this.screen.replica.dropHalves();
@@ -143,7 +133,7 @@ export class Machine {
 
   /** Send what has no answer, then subscribe: so no snapshot holds a write of ours that we don't know. */
   begin() {
-    this.#greeted = true;
+    this.greeted = true;
     this.failure = null;
     this.send();
     this.#subscribe();
@@ -153,29 +143,17 @@ export class Machine {
    * @param {unknown} text */
   hear(text) {
     const said = parsed(text);
-    switch (said.type) {
-      case "WELCOME":
-        this.#limit = said.limits?.message ?? Infinity;
-        this.onTime(said.now);
-        return this.onWelcome(said.user ?? "");
-      case "PONG":
-        return this.onTime(said.now);
-      case "SUBSCRIBED":
-        return this.#subscribed(said);
-      case "SNAPSHOT":
-      case "DELTA":
-      case "SYNCED":
-      case "RESYNC":
-        if (!this.#subscribing && (said.view ?? "*") === this.#view) this.#show(said);
-        return;
-      case "ACK":
-      case "RESULT":
-        return this.settle(said.ref, said);
-      case "ERROR":
-        return this.#refused(said);
-      case "GOAWAY":
-        this.retryMs = said.retry_ms ?? null;
+    const { type, now, user = "", limits, ref, view = "*", retry_ms = null } = said;
+    if (now) this.onTime(now);
+    if (type === "WELCOME") {
+      this.#limit = limits?.message ?? Infinity;
+      this.onWelcome(user);
     }
+    if (type === "SUBSCRIBED") this.#subscribed(said);
+    if (type === "ACK" || type === "RESULT") this.settle(ref, said);
+    if (type === "ERROR") this.#refused(said);
+    if (type === "GOAWAY") this.retryMs = retry_ms;
+    if (/SNAPSHOT|DELTA|SYNC/.test(type) && !this.#subscribing && view === this.#view) this.#show(said);
   }
 
   #fallBehind() {
@@ -240,7 +218,7 @@ export class Machine {
     if (said.retry_ms) this.retryMs = said.retry_ms;
     if (LATER.includes(code)) throw new Lost(said.error, code);
     const refusal = Refused.from(said);
-    if (WHO.includes(code) || !this.#greeted || (ref && ref === this.#subscribing)) {
+    if (WHO.includes(code) || !this.greeted || (ref && ref === this.#subscribing)) {
       this.failure = refusal;
       throw new Lost(said.error, code);
     }

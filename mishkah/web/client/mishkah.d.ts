@@ -22,10 +22,6 @@ export type Options = {
      * who is here, where the page knows it before the server has told
      */
     user?: string;
-    /**
-     * "ar" for Arabic messages of errors; `text` has both languages anyway
-     */
-    lang?: string;
 };
 export type Cursor = {
     epoch: string;
@@ -181,7 +177,6 @@ export type OnEvent = {
  * @property {boolean} [outbox] false: nothing is kept on this device
  * @property {string} [url] of the server, where it is not the one that this module is from
  * @property {string} [user] who is here, where the page knows it before the server has told
- * @property {string} [lang] "ar" for Arabic messages of errors; `text` has both languages anyway
  */
 /** Where a screen's rows are: `base` of a write. @typedef {{epoch: string, seq: number}} Cursor */
 /** @typedef {{ar: string, en: string}} Text */

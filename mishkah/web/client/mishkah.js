@@ -13,7 +13,6 @@ import { Db } from "./db.js";
  * @property {boolean} [outbox] false: nothing is kept on this device
  * @property {string} [url] of the server, where it is not the one that this module is from
  * @property {string} [user] who is here, where the page knows it before the server has told
- * @property {string} [lang] "ar" for Arabic messages of errors; `text` has both languages anyway
  */
 
 /** Where a screen's rows are: `base` of a write. @typedef {{epoch: string, seq: number}} Cursor */

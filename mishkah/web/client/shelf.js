@@ -68,6 +68,8 @@ export class Shelf {
   /** Show what is kept of `user`, or else of who was here last. @param {string} [user] */
   async open(user) {
     const { machine, storage } = this;
+    // Browsers clear what they keep when room is short, unless asked not to.
+    globalThis.navigator?.storage?.persist?.().catch(() => {});
     await this.#try(async () => {
       machine.client = await storage.agreed("client", machine.client);
       this.ahead = (await storage.noted("ahead")) ?? 0;
