@@ -342,7 +342,7 @@ export class Db {
     const { signal } = this.#away;
     const page = globalThis.document;
     const look = () => (page?.hidden ? shelf.save() : link.check());
-    globalThis.addEventListener?.("online", look, { signal });
+    globalThis.addEventListener?.("online", () => link.check(), { signal });
     globalThis.addEventListener?.("offline", () => this.#moved(), { signal });
     page?.addEventListener("visibilitychange", look, { signal });
     const tick = setInterval(() => {
