@@ -1,5 +1,6 @@
 """The sessions of this project; `nox` alone runs those that a change must pass."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import nox
 
 ROOT = Path(__file__).parent
 CLIENT = ROOT / "mishkah/web/client"
+BUDGET = 12_000
+"""Bytes of the browser client, as a page that is built by a bundler has it; compressed."""
 PROJECTS = (".", "plugins/pos", "plugins/gym")
 TEST_TOOLS = (
     "pytest>=8.3",
@@ -59,12 +62,12 @@ def need(session: nox.Session, command: str, *packages: str) -> None:
         session.skip(f"{command} is missing")
 
 
-def with_typescript(session: nox.Session) -> str:
-    """Return a PATH with `tsc`; where there is no npm to get it, the PATH as it is."""
+def with_typescript(session: nox.Session, *more: str) -> str:
+    """Return a PATH with `tsc`, and *more* from npm; where there is no npm, the PATH as it is."""
     box = Path(session.create_tmp()).resolve()
     if shutil.which("npm"):
         quiet = ("--silent", "--no-audit", "--no-fund", "--prefix", str(box))
-        session.run("npm", "install", *quiet, "typescript@7.0.2", external=True)
+        session.run("npm", "install", *quiet, "typescript@7.0.2", *more, external=True)
     return os.pathsep.join([str(box / "node_modules/.bin"), *session.bin_paths, os.environ["PATH"]])
 
 
@@ -118,11 +121,18 @@ def web(session: nox.Session) -> None:
     """The browser client's pieces in Node, its types, its size, and its refusals."""
     need(session, "npm", "nodejs", "npm")
     box = Path(session.create_tmp()).resolve()
-    tsc = shutil.which("tsc", path=with_typescript(session)) or "tsc"
+    bin, _, _ = with_typescript(session, "esbuild@0.28.2").partition(os.pathsep)
     emit = ("--noEmit", "false", "--declaration", "--emitDeclarationOnly")
-    session.run(tsc, "-p", str(CLIENT), *emit, "--outDir", str(box / "types"), external=True)
+    tsc = (f"{bin}/tsc", "-p", str(CLIENT), *emit, "--outDir", str(box / "types"))
+    session.run(*tsc, external=True)
     if (box / "types/mishkah.d.ts").read_text() != (CLIENT / "mishkah.d.ts").read_text():
         session.error(f"mishkah.d.ts is not what tsc makes: copy {box}/types/mishkah.d.ts")
+    minify = ("--bundle", "--format=esm", "--minify", "--log-level=error")
+    esbuild = (f"{bin}/esbuild", str(CLIENT / "mishkah.js"), *minify)
+    small = session.run(*esbuild, external=True, silent=True)
+    if (size := len(gzip.compress(str(small).encode(), 9))) > BUDGET:
+        session.error(f"the client has {size} bytes, minified and compressed")
+    session.log(f"{size} bytes, minified and compressed")
     session.run("node", "--test", "tests/web/", external=True)
     install(session, *TEST_TOOLS)
     session.run("pytest", "-q", *(session.posargs or ["tests/web"]))

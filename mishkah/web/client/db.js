@@ -39,7 +39,7 @@ export class Db {
   #away = new AbortController();
 
   /** @param {import("./mishkah.js").Options} options */
-  constructor({ branchId, moduleId, token, tables, outbox = true, url, user }) {
+  constructor({ branchId, moduleId, token, tables, outbox = true, url, user, lang = "en" }) {
     // Nothing else of a URL is used: names and tokens would end up in logs.
     const { origin, pathname } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
     const http = origin.replace(/^ws/, "http");
@@ -47,6 +47,7 @@ export class Db {
     this.asked = { branch: branchId, module: moduleId, tables };
     this.token = token;
     this.user = user;
+    Refused.lang = lang;
     this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table));
     const moved = () => this.#moved();
     this.link = new Link(this.machine, http.replace("http", "ws") + pathname, (again) => this.#credentials(again), moved);
@@ -341,7 +342,7 @@ export class Db {
     const { signal } = this.#away;
     const page = globalThis.document;
     const look = () => (page?.hidden ? shelf.save() : link.check());
-    globalThis.addEventListener?.("online", look, { signal });
+    globalThis.addEventListener?.("online", () => link.check(), { signal });
     globalThis.addEventListener?.("offline", () => this.#moved(), { signal });
     page?.addEventListener("visibilitychange", look, { signal });
     const tick = setInterval(() => {

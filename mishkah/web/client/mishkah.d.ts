@@ -19,6 +19,10 @@ export type Options = {
      */
     url?: string;
     /**
+     * "ar" for Arabic messages of errors; `text` has both languages anyway
+     */
+    lang?: string;
+    /**
      * who is here, where the page knows it before the server has told
      */
     user?: string;
@@ -176,6 +180,7 @@ export type OnEvent = {
  * @property {string[]} [tables] what is shown: all unless given
  * @property {boolean} [outbox] false: nothing is kept on this device
  * @property {string} [url] of the server, where it is not the one that this module is from
+ * @property {string} [lang] "ar" for Arabic messages of errors; `text` has both languages anyway
  * @property {string} [user] who is here, where the page knows it before the server has told
  */
 /** Where a screen's rows are: `base` of a write. @typedef {{epoch: string, seq: number}} Cursor */

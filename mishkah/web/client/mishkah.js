@@ -12,6 +12,7 @@ import { Db } from "./db.js";
  * @property {string[]} [tables] what is shown: all unless given
  * @property {boolean} [outbox] false: nothing is kept on this device
  * @property {string} [url] of the server, where it is not the one that this module is from
+ * @property {string} [lang] "ar" for Arabic messages of errors; `text` has both languages anyway
  * @property {string} [user] who is here, where the page knows it before the server has told
  */
 

@@ -2,6 +2,8 @@
 
 /** A write, a question or a client that is refused; nothing of it happened. */
 export class Refused extends Error {
+  /** What language messages are in. @type {string} */
+  static lang = "en";
   /** The row as it is now, of a CONFLICT. @type {import("./types.js").Row | null | undefined} */
   current;
   /** How many details there are beside these. */
@@ -13,7 +15,7 @@ export class Refused extends Error {
    * @param {import("./types.js").Detail[]} [details]
    */
   constructor(code, text, details = []) {
-    super(text.en);
+    super(Refused.lang === "ar" ? text.ar : text.en);
     this.code = code;
     this.text = text;
     this.details = details;
