@@ -244,3 +244,35 @@ test("nothing is kept where the page says so", async () => {
   assert.equal(await db.insert("item", { id: "a" }).saved, false);
   assert.deepEqual([db.status.storage, device.names()], ["off", []]);
 });
+
+test("signing out leaves no rows on the device, and every write that has no answer", async () => {
+  const db = await till();
+  await connect({ user: "amal", items: [{ id: "a" }] });
+  await quiet(1_100);
+  FakeWebSocket.last.drop();
+  await db.insert("item", { id: "sale" }).saved;
+  await db.close({ forget: true });
+  assert.deepEqual([kept("rows"), kept("outbox").length], [[], 1]);
+  const next = await till();
+  assert.deepEqual([next.list("item"), next.status.user], [[], null]);
+  const socket = await connect({ user: "amal" });
+  assert.equal(writes(socket).length, 1);
+});
+
+test("messages are Arabic where the page asks for it", async () => {
+  const db = await till({ lang: "ar" });
+  const socket = await connect();
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  socket.say({ type: "ERROR", ref: write.ref, code: "INVALID", error: "no", text: { ar: "لا", en: "no" } });
+  await assert.rejects(write, { message: "لا" });
+});
+
+test("a question that finds no connection is given up", async (t) => {
+  const db = await till();
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const asked = db.query("item");
+  t.mock.timers.tick(15_000);
+  await assert.rejects(asked, { code: "UNREACHABLE" });
+  t.mock.timers.reset();
+});
