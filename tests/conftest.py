@@ -1,12 +1,16 @@
 """A shop's data folder, and a certificate."""
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from support.knocking import Tls
 
 from mishkah.testing import write_installation
+
+collect_ignore = [] if find_spec("playwright") else ["browser"]
+"""A real browser is for who has its driver; the session `browser` brings it."""
 
 TABLES = {
     "item": {
