@@ -36,8 +36,8 @@ class Rows:
         self._lines = None
         self.records[identifier] = record
         for index, ids in self.indexes.items():
-            key, was = index.key(row), index.key(old) if old else None
-            if key != was or old is None:
+            key, was = index.key(row), None if old is None else index.key(old)
+            if key != was:
                 _unlink(ids, was, identifier)
                 if key is not None:
                     ids.setdefault(key, {})[identifier] = None
@@ -75,6 +75,10 @@ class State:
     def holders(self, table: str, index: Index, key: Key) -> Iterator[str]:
         """Yield the ids of the rows whose *index* has *key*."""
         return iter(self.tables[table].indexes[index].get(key, ()))
+
+    def is_free(self, table: str, index: Index, key: Key) -> bool:
+        """Tell whether no row's *index* has *key*."""
+        return key not in self.tables[table].indexes[index]
 
     def counter(self, key: CounterKey) -> int | None:
         return self.counters.get(key)
