@@ -1,5 +1,7 @@
 """What may enter a store's inbox, and how many of it share one transaction."""
 
+from functools import cached_property
+
 import msgspec
 import trio
 
@@ -22,7 +24,7 @@ _OWNED = "\x1f"
 """What stands between an owner and the name of its client."""
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
     *standing* tells what its user may do when its turn comes; None may do all.
@@ -40,7 +42,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool = False
     standing: Standing | None = None
 
-    @property
+    @cached_property
     def key(self) -> NameKey | None:
         """The name of the write: its owner's, so that nobody else is answered with its outcome.
 

@@ -154,7 +154,7 @@ class _Work:
             row = self._rules.straight[table.name](data, self._by.now, self._by.today)
         if row is None:
             row = complete(table, data, self._by, wrong, *at, known=leave.known, ours=ours)
-        if any(sequence.field in op.data for sequence in sequences):
+        if [sequence for sequence in sequences if sequence.field in op.data]:
             given = {name: value for name, value in op.data.items() if name in leave.known}
             check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []

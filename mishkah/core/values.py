@@ -30,7 +30,6 @@ _NOT_TEXT = re.compile(
 )  # NUL ends a C string; a surrogate is half a character
 
 
-_SHORT = re.compile(r"-?\d+\.\d*[1-9]", re.ASCII)
 _EXACT = Context(prec=400, Emax=MAX_EMAX, Emin=MIN_EMIN)
 BEYOND = Decimal("Infinity")
 """Stands for any number too long to be looked at; every type refuses it."""
@@ -58,7 +57,8 @@ def number(literal: str) -> int | Decimal:
     One value has one form: ``1.0`` is the integer 1, ``1.50`` is 1.5. A number that no type takes
     is never computed with; one of more than 400 characters is `BEYOND`.
     """
-    if len(literal) <= MAX_DIGITS and _SHORT.fullmatch(literal):
+    short = len(literal) <= MAX_DIGITS and literal[-1] in "123456789" and "." in literal
+    if short and "e" not in literal and "E" not in literal:
         return Decimal(literal)  # as nearly all that come, it has its one form already
     if len(literal) > _EXACT.prec:
         return BEYOND
