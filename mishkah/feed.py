@@ -160,6 +160,7 @@ class Outbox:
         self._size = 0
         self._answers = 0
         self._asked = 0
+        self._unanswered = 0
         self._behind: list[Listener] = []
         self._departed = 0
         self._idle = False  # the session has sent all that it took, and waits for more
@@ -329,18 +330,22 @@ class Outbox:
     def ask(self, size: int) -> int:
         """Count a command of *size* bytes that is read; return the how-manyth it is."""
         self._asked += size
+        self._unanswered += 1
         self.received += 1
         return self.received
 
     def answered(self, size: int) -> None:
         """Count a command of *size* bytes that the store has dealt with."""
         self._asked -= size
+        self._unanswered -= 1
         self._moved.unpark_all()
 
     async def room(self) -> None:
         """Wait until so little is unread or unanswered that another command may be read."""
         while self.open and (
-            self._answers >= MAX_ANSWERS or self._size >= self._limit or self._asked >= MAX_ASKED
+            self._answers + self._unanswered >= MAX_ANSWERS
+            or self._size >= self._limit
+            or self._asked >= MAX_ASKED
         ):
             await self._moved.park()
 
