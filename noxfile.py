@@ -45,12 +45,20 @@ def install(session: nox.Session, *tools: str) -> None:
     session.install("-q", *PROJECTS, *tools)
 
 
-@nox.session(python=INTERPRETERS or None)
+@nox.session(python=INTERPRETERS[:1] or None)
 def tests(session: nox.Session) -> None:
     """Every test that needs no long run: the core, journals, whole houses, hostile clients."""
     install(session, *TEST_TOOLS)
     args = session.posargs or ["tests", "plugins", "--ignore=tests/docs", "-m", "not crash"]
     session.run("pytest", "-q", "-n", "auto", *args)
+
+
+@nox.session(python=INTERPRETERS[1:] or False)
+def newer(session: nox.Session) -> None:
+    """The same tests on each newer Python that runs here."""
+    if not INTERPRETERS[1:]:
+        session.skip("there is one Python only")
+    tests(session)
 
 
 @nox.session
