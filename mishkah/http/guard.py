@@ -93,6 +93,11 @@ class Guard(trio.abc.Stream):
         return await self._inlet.message(self._ws.get_message)
 
     @property
+    def violation(self) -> Violation | None:
+        """What its peer's frames have broken."""
+        return self._watch.violation
+
+    @property
     def heard(self) -> float:
         """When bytes came from the peer last."""
         return self._inlet.heard

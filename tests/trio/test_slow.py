@@ -203,7 +203,7 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
     session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
     with trio.move_on_after(60) as waited:
-        await session.run(trio.Event())
+        await session.run()
     assert waited.cancelled_caught
     assert client.said < 2 * feed.MAX_ANSWERS
 
