@@ -17,7 +17,8 @@ from mishkah.core.ids import StoreId
 from mishkah.core.soundness import read_schema
 from mishkah.core.views import read_view
 from mishkah.dispatch import Dispatch
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 
 VIEWS = 2000
 ROUNDS = 9
@@ -69,7 +70,7 @@ def seconds(dispatch: Dispatch, outboxes: list[Outbox], commits: list[Commit]) -
     heard = [outbox for outbox in outboxes if outbox._letters]
     assert len(heard) == 1, "one view is concerned"
     assert len(heard[0]._letters) == len(commits)
-    heard[0]._keep([])
+    heard[0]._letters.clear()
     return spent
 
 

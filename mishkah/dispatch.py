@@ -10,7 +10,9 @@ from mishkah.core.schema import Row, Schema
 from mishkah.core.snapshots import Snapshot
 from mishkah.core.state import State
 from mishkah.core.views import View
-from mishkah.feed import CHUNK, Listener, Piece
+from mishkah.feed import Piece
+from mishkah.letters import CHUNK
+from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 
 Slot = tuple[str, str, Any]

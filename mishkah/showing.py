@@ -14,9 +14,10 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch, together
-from mishkah.feed import Listener, Outbox, Piece
+from mishkah.feed import Outbox, Piece
 from mishkah.following import OTHER_RIGHTS, shows_the_same
 from mishkah.journal import Journal
+from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 
 STEP = 1000

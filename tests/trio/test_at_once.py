@@ -15,10 +15,11 @@ from mishkah.core.frames import Watch, frame
 from mishkah.core.ids import StoreId
 from mishkah.http.guard import Guard
 from mishkah.http.inlet import Inlet
+from mishkah.listener import Listener
 
 
-def listener_of(outbox: feed.Outbox) -> feed.Listener:
-    listener = feed.Listener(outbox, StoreId("b", "m"), seed=True)
+def listener_of(outbox: feed.Outbox) -> Listener:
+    listener = Listener(outbox, StoreId("b", "m"), seed=True)
     listener.live = True
     return listener
 

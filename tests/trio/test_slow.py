@@ -13,7 +13,9 @@ from mishkah import feed
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
 from mishkah.gate import OpenGate
+from mishkah.letters import CHUNK
 from mishkah.limits import Limits
+from mishkah.listener import Listener
 from mishkah.rates import Rates
 from mishkah.rights import Rights
 from mishkah.session import Session
@@ -101,8 +103,8 @@ async def test_much_at_once_sends_nobody_away_who_reads(
             ops = [{"type": "DELETE", "table": "item", "id": f"i{n}"} for n in range(1000)]
 
 
-def listener_of(outbox: feed.Outbox) -> feed.Listener:
-    listener = feed.Listener(outbox, StoreId("b", "m"), seed=True)
+def listener_of(outbox: feed.Outbox) -> Listener:
+    listener = Listener(outbox, StoreId("b", "m"), seed=True)
     listener.live = True
     return listener
 
@@ -164,7 +166,7 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
     outbox.close(1000)
     taken = []
     while (part := await mail(outbox)) is not None:
-        assert len(part) <= feed.CHUNK
+        assert len(part) <= CHUNK
         taken.append(part)
     assert b"".join(taken) == b"".join(sent)
 

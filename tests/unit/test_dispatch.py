@@ -10,7 +10,8 @@ from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 
 STORE = StoreId("b", "m")
 VIEWS = 2000

@@ -18,7 +18,8 @@ from mishkah.core.snapshots import Snapshot
 from mishkah.core.views import read_view
 from mishkah.core.where import candidates, read_where
 from mishkah.dispatch import Dispatch
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 
 SIGN = wire.Signature(StoreId("b", "m"), "e")
 
