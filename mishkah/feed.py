@@ -69,6 +69,13 @@ class Outbox:
     which limit, is counted in *tally*; the codes are `told` as well.
     """
 
+    __slots__ = (
+        "__weakref__", "_asked", "_behind", "_departed", "_gathering", "_letters", "_limit",
+        "_mail", "_moved", "_ready", "_refused", "arabic", "closing", "dismissed", "gone",
+        "limited", "listeners", "now", "received", "refused_upto", "several", "subscriptions",
+        "told",
+    )  # fmt: skip
+
     def __init__(
         self, limit: int = LIMIT, subscriptions: int = 64, tally: Tally | None = None
     ) -> None:

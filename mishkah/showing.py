@@ -58,9 +58,9 @@ class Showing:
         """Write down what *commit*, which was just applied, looks like in each view."""
         self._dispatch.note(commit)
 
-    def publish(self) -> None:
-        """Send what was noted."""
-        self._dispatch.publish()
+    async def publish(self) -> None:
+        """Send what was noted; others have their turn while many are sent it."""
+        await self._dispatch.publish()
 
     async def subscribe(
         self, listener: Listener, asked: Subscribe, standing: Callable[[], Grant]
