@@ -74,6 +74,7 @@ class House:
         self.stopping = trio.Event()
         self.tally = Tally()
         self.outboxes: set[Outbox] = set()
+        self._open: set[Session] = set()
         self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
         self._open_journal = open_journal
         self._stores = stores
@@ -133,10 +134,14 @@ class House:
             session = Session(ws, guard, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
+            self._open.add(session)
+            if self.stopping.is_set():
+                session.leave()
             try:
-                await session.run(self.stopping)
+                await session.run()
             finally:
                 self.outboxes.discard(outbox)
+                self._open.discard(session)
 
     def _identity(self, hasher: Hasher) -> Identity:
         inbox = self.inbox(IDENTITY)
@@ -235,6 +240,8 @@ class House:
     def stop(self) -> None:
         """Let nobody else in, and let every session finish what it has received."""
         self.stopping.set()
+        for session in self._open:
+            session.leave()
         self._door.close()
 
     def hang_up(self) -> None:

@@ -1,6 +1,5 @@
 """What waits for one client: a queue that knows its sums. It decides nothing and wakes nobody."""
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -49,7 +48,7 @@ class Letters:
     __slots__ = ("_waiting", "answers", "held", "size")
 
     def __init__(self, letters: Iterable[Letter] = ()) -> None:
-        self._waiting: deque[Letter] = deque()
+        self._waiting: list[Letter] = []
         self.size = self.answers = self.held = 0
         for letter in letters:
             self.append(letter)
@@ -62,20 +61,20 @@ class Letters:
 
     def append(self, letter: Letter) -> None:
         self._waiting.append(letter)
-        self.size += letter.size
-        self.answers += letter.answers
-        self.held += letter.held
+        self._count(letter, 1)
 
     def take(self) -> list[Letter]:
         """Return the letters of the next mail: one alone, or those whose frames fill a chunk."""
-        first = self._pop()
-        taken, size = [first], first.size
-        while self._waiting and first.joins:
-            following = self._waiting[0]
-            if not following.joins or size + following.size > CHUNK:
+        waiting = self._waiting
+        size, end = waiting[0].size, 1
+        while waiting[0].joins and end < len(waiting) and waiting[end].joins:
+            if (size := size + waiting[end].size) > CHUNK:
                 break
-            taken.append(self._pop())
-            size += following.size
+            end += 1
+        taken = waiting[:end]
+        del waiting[:end]
+        for letter in taken:
+            self._count(letter, -1)
         return taken
 
     def clear(self) -> None:
@@ -86,12 +85,10 @@ class Letters:
         """Tell whether all of them are one mail."""
         return self.size <= CHUNK and all(letter.joins for letter in self._waiting)
 
-    def _pop(self) -> Letter:
-        letter = self._waiting.popleft()
-        self.size -= letter.size
-        self.answers -= letter.answers
-        self.held -= letter.held
-        return letter
+    def _count(self, letter: Letter, times: int) -> None:
+        self.size += times * letter.size
+        self.answers += times * letter.answers
+        self.held += times * letter.held
 
 
 def joined(letters: Iterable[Letter]) -> bytes:

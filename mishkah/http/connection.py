@@ -69,6 +69,7 @@ class Connection:
                     self._limited["handshake"] += 1
                 return None
             if head.upgrades:
+                self._h11 = _SPENT  # which holds some kilobytes, as long as the WebSocket is open
                 return Handover(head, bytes(self._received))
             await self._respond(head, self)
             if self._h11.our_state is not h11.DONE or not await self._skim():
@@ -230,6 +231,10 @@ class _Body:
 
 Respond = Callable[[Head, Connection], Awaitable[None]]
 """Answer one request: read its body if need be, and write the response."""
+
+
+_SPENT = h11.Connection(h11.SERVER)
+"""What stands where no further request will be read."""
 
 
 def _fresh() -> h11.Connection:
