@@ -70,7 +70,7 @@ class House:
         self.stopping = trio.Event()
         self.tally = Tally()
         self.outboxes: set[Outbox] = set()
-        self._inside: set[Session] = set()
+        self._open: set[Session] = set()
         self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
         self._open_journal = open_journal
         self._stores = stores
@@ -130,14 +130,14 @@ class House:
             session = Session(ws, guard, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
-            self._inside.add(session)
+            self._open.add(session)
             if self.stopping.is_set():
-                self._sessions.start_soon(session.leave)
+                session.leave()
             try:
                 await session.run()
             finally:
-                self._inside.discard(session)
                 self.outboxes.discard(outbox)
+                self._open.discard(session)
 
     def _identity(self, hasher: Hasher) -> Identity:
         inbox = self.inbox(IDENTITY)
@@ -238,9 +238,9 @@ class House:
         if self.stopping.is_set():
             return
         self.stopping.set()
+        for session in self._open:
+            session.leave()
         self._door.close()
-        for session in self._inside:
-            self._sessions.start_soon(session.leave)
 
     def hang_up(self) -> None:
         """Hang up on every store, so that each ends when its sessions have."""

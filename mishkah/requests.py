@@ -9,8 +9,9 @@ from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.core.seen import Author, author
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.journal import NameKey
+from mishkah.listener import Listener
 from mishkah.rights import Standing
 from mishkah.who import NOBODY, Who
 

@@ -64,18 +64,24 @@ class Session:
         self._outbox: Outbox = talk.outbox
         self._outbox.now = line.send_now
         self._reading = trio.CancelScope()
-        self._leaving = trio.CancelScope()
+        self._running: trio.Nursery | None = None
+        self._leaving = False
 
     async def run(self) -> None:
-        """Serve until the client leaves, is sent away, or shall `leave`; then close."""
+        """Serve until the client leaves, or is sent away; then close."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
                 nursery.start_soon(self._talk.follow)
-                await self._write()
+                self._running = nursery
+                if self._leaving:
+                    nursery.start_soon(self._leave)
+                try:
+                    await self._write()
+                finally:
+                    self._running = None
                 nursery.cancel_scope.cancel()
         finally:
-            self._leaving.cancel()
             self._outbox.hang_up()
             self._talk.hang_up()
         code, reason = self._outbox.closing or (NORMAL, "")
@@ -119,15 +125,20 @@ class Session:
             if frame:
                 await self._line.send_frames((frame,))
 
-    async def leave(self) -> None:
+    def leave(self) -> None:
+        """Have the session end, in its time: the server is stopping. Before `run` too."""
+        self._leaving = True
+        if self._running is not None:
+            self._running.start_soon(self._leave)
+
+    async def _leave(self) -> None:
         """Read what comes in at once, no longer; when all of it is answered, say goodbye."""
-        with self._leaving:
-            self._reading.deadline = trio.current_time() + QUIET
-            await trio.sleep(QUIET)
-            await self._talk.leave()
-            if self._talk.goodbye:
-                self._outbox.answer(self._talk.goodbye)
-            self._outbox.close(GOING_AWAY, "the server is stopping")
+        self._reading.deadline = trio.current_time() + QUIET
+        await trio.sleep(QUIET)
+        await self._talk.leave()
+        if self._talk.goodbye:
+            self._outbox.answer(self._talk.goodbye)
+        self._outbox.close(GOING_AWAY, "the server is stopping")
 
 
 async def turn_away(ws: WebSocketConnection, line: Line, error: bytes, code: str) -> None:

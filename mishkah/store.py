@@ -214,9 +214,9 @@ class Store:
                 error = outcome.outbox.refusal(outcome.refusal, outcome.ref)
                 answers.append((outcome.outbox, error))
             else:
-                self._publish(answers)
+                await self._publish(answers)
                 await self._attend(outcome)
-        self._publish(answers)
+        await self._publish(answers)
 
     def _may(self, request: Ask | Join | Look) -> Grant:
         """Return what who asks may do by now. Raises Refused where that is nothing any more."""
@@ -232,12 +232,12 @@ class Store:
         except Refused:
             return wire.ack(ref, seq, None, self._all, dup=dup)
 
-    def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
+    async def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
         """Send everyone the deltas, as one, and then the answers; empty the list."""
         answered = {outbox for outbox, _ in answers}
         for outbox in answered:
             outbox.gather()
-        self._showing.publish()
+        await self._showing.publish()
         for outbox, answer in answers:
             outbox.answer(answer)
         for outbox in answered:

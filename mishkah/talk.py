@@ -26,9 +26,10 @@ from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.following import follow, reseat, send_away
 from mishkah.limits import Limits
+from mishkah.listener import Listener
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rights import Rights
 

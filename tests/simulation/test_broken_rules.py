@@ -103,7 +103,7 @@ def drops(patch: Patch) -> Rules:
     put = Outbox.put
 
     def put_or_drop(self: Outbox, listener: Any, pieces: Any) -> None:
-        if self._size <= self._limit:
+        if self.size <= self._limit:
             put(self, listener, pieces)
 
     patch.setattr(Outbox, "put", put_or_drop)
