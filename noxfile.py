@@ -71,13 +71,21 @@ def with_typescript(session: nox.Session, *more: str) -> str:
     return os.pathsep.join([str(box / "node_modules/.bin"), *session.bin_paths, os.environ["PATH"]])
 
 
-@nox.session(python=INTERPRETERS or None)
+@nox.session(python=INTERPRETERS[:1] or None)
 def tests(session: nox.Session) -> None:
     """Every test that needs no long run: the core, journals, whole houses, hostile clients."""
     install(session, *TEST_TOOLS)
     others = [f"--ignore=tests/{folder}" for folder in ("docs", "rowtypes", "browser")]
     args = session.posargs or ["tests", "plugins", *others, "-m", "not crash"]
     session.run("pytest", "-q", "-n", "auto", *args)
+
+
+@nox.session(python=INTERPRETERS[1:] or False)
+def newer(session: nox.Session) -> None:
+    """The same tests on each newer Python that runs here."""
+    if not INTERPRETERS[1:]:
+        session.skip("there is one Python only")
+    tests(session)
 
 
 @nox.session

@@ -11,13 +11,17 @@ from collections.abc import Callable
 from statistics import median
 from typing import Any
 
+import trio
+
 from mishkah.core import wire
 from mishkah.core.commit import Change, Commit
+from mishkah.core.grants import everything
 from mishkah.core.ids import StoreId
 from mishkah.core.soundness import read_schema
 from mishkah.core.views import read_view
 from mishkah.dispatch import Dispatch
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 
 VIEWS = 2000
 ROUNDS = 9
@@ -47,7 +51,7 @@ def opened(wheres: list[Any]) -> tuple[Dispatch, list[Outbox]]:
     dispatch, outboxes = Dispatch(wire.Signature(STORE, "e"), SCHEMA), []
     for where in wheres:
         outboxes.append(Outbox())
-        view = read_view(SCHEMA, ["order"], where)
+        view = read_view(everything(SCHEMA), ["order"], where)
         dispatch.join(Listener(outboxes[-1], STORE, seed=False), view, 0)
     return dispatch, outboxes
 
@@ -60,25 +64,27 @@ def commit(seq: int) -> Commit:
     return Commit(seq=seq, at="2025-10-29T12:00:00.000Z", changes=(change,))
 
 
-def seconds(dispatch: Dispatch, outboxes: list[Outbox], commits: list[Commit]) -> float:
+async def seconds(dispatch: Dispatch, outboxes: list[Outbox], commits: list[Commit]) -> float:
     begun = time.perf_counter()
     for one in commits:
         dispatch.note(one)
-        dispatch.publish()
+        await dispatch.publish()
     spent = time.perf_counter() - begun
     heard = [outbox for outbox in outboxes if outbox._letters]
     assert len(heard) == 1, "one view is concerned"
     assert len(heard[0]._letters) == len(commits)
-    heard[0]._keep([])
+    heard[0]._letters.clear()
     return spent
 
 
-def main() -> None:
+async def main() -> None:
     commits = [commit(seq) for seq in range(1, CHANGES + 1)]
     for kind, where in KINDS.items():
         alone = opened([where(7)])
         among = opened([where(n) for n in range(VIEWS)])
-        times = [(seconds(*alone, commits), seconds(*among, commits)) for _ in range(ROUNDS)]
+        times = [
+            (await seconds(*alone, commits), await seconds(*among, commits)) for _ in range(ROUNDS)
+        ]
         told = {
             "filter": kind,
             "one view, µs": round(median(one for one, _ in times) / CHANGES * 1e6, 2),
@@ -89,4 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    trio.run(main)

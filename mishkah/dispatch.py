@@ -4,13 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from weakref import WeakValueDictionary
 
+import trio
+
 from mishkah.core import wire
 from mishkah.core.commit import Commit
 from mishkah.core.schema import Row, Schema
 from mishkah.core.snapshots import Snapshot
 from mishkah.core.state import State
 from mishkah.core.views import View
-from mishkah.feed import CHUNK, Listener, Piece
+from mishkah.feed import Piece
+from mishkah.letters import CHUNK
+from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 
 Slot = tuple[str, str, Any]
@@ -19,6 +23,10 @@ _FIRST_SWEEP = 64
 """So many views more than twice those that were looked at last time, and they are swept."""
 _SNAPSHOTS = 8
 """Snapshots that are kept while nothing changes, beside those that are being sent."""
+AT_ONCE = 200
+"""Clients that are sent a small frame before everybody else has a turn: about a millisecond."""
+_SMALL = 16 * 1024
+"""So many bytes more cost as much as one more send, about."""
 _SPARE = 16
 """So many listeners more than twice those that were there, and who has gone is forgotten."""
 
@@ -59,13 +67,22 @@ class Audience:
         self.shown += len(shown)
         self._waiting.append(Piece(frames, commit.seq))
 
-    def publish(self) -> None:
-        """Put what waits into every outbox."""
+    def publish(self) -> Iterator[int]:
+        """Put what waits into every outbox; yield, now and then, what that has cost since.
+
+        The cost is in sends of a small frame. Who is read meanwhile may leave, or fall behind: what
+        shows nothing any more is passed over, and what is to come back reads this from the log.
+        """
         pieces = list(together(self._waiting))
         self._waiting.clear()
-        for listener in self.listeners:
-            listener.outbox.put(listener, pieces)
-        self.shown = 0
+        cost = 1 + sum(len(piece.frames) for piece in pieces) // _SMALL
+        step = -(-AT_ONCE // cost)
+        listeners, self.shown = self.listeners, 0
+        for at in range(0, len(listeners), step):
+            some = listeners[at : at + step]
+            for listener in some:
+                listener.outbox.put(listener, pieces)
+            yield cost * len(some)
 
     def is_looked_at(self) -> bool:
         """Forget who has gone, and tell whether anybody is left."""
@@ -135,11 +152,20 @@ class Dispatch:
             audience.show(commit)
             self._touched[audience.view.id] = audience
 
-    def publish(self) -> None:
-        """Put what was noted into the outboxes; forget views that nobody looks at."""
+    async def publish(self) -> None:
+        """Put what was noted into the outboxes; forget views that nobody looks at.
+
+        Others have their turn while it is put into many. Only the store's task publishes, so what
+        is noted later goes out later to everyone.
+        """
+        spent = 0
         for audience in self._touched.values():
             self._tally.deltas += audience.shown * len(audience.listeners)
-            audience.publish()
+            for cost in audience.publish():
+                spent += cost
+                if spent >= AT_ONCE:
+                    spent = 0
+                    await trio.lowlevel.checkpoint()
             if not audience.is_looked_at():
                 self._forget(audience)
         self._touched.clear()

@@ -1,16 +1,15 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import trio
 
 from mishkah.core import wire
 from mishkah.core.errors import Refused
-from mishkah.core.ids import StoreId
-from mishkah.core.messages import WHOLE, Ref, Subscribe
-from mishkah.core.views import View
+from mishkah.core.messages import Ref
+from mishkah.letters import Letter, Letters, joined
+from mishkah.listener import Listener
 from mishkah.tally import Tally
 
 LIMIT = 8 * 2**20
@@ -19,8 +18,6 @@ MAX_ANSWERS = 1000
 """Answers that may wait for one client before its next command is read."""
 MAX_ASKED = 2**20
 """Bytes of commands of one client that may wait for their store."""
-CHUNK = 256 * 1024
-"""Bytes that are sent in one go, unless one frame has more."""
 
 
 class Stalled(trio.BrokenResourceError):
@@ -34,74 +31,8 @@ class Piece(NamedTuple):
     upto: int
 
 
-class Listener:
-    """One subscription of one client: which view of a store, and how far it has been sent.
-
-    It is *live* while its store puts every commit into the outbox. One that is not live reads what
-    it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
-    `told` is the last commit that the client knows of: those of the log after it may be none that
-    its view shows. `resync` is said when the view falls behind. `asked` is what the client wants to
-    see, `view` what of it may be seen. One that is *held* shows nothing, until its store has looked
-    what may be seen by now.
-    """
-
-    def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
-        self.outbox = outbox
-        self.store = store
-        self.seed = seed
-        self.view: View | None = None
-        self.asked: Subscribe | None = None
-        self.cursor = self.told = -1
-        self.resync = b""
-        self.live = False
-        self.asking = False
-        self.gone = False
-        self.held = False
-        outbox.listeners.append(self)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether its client is still to be shown what it shows."""
-        return not (self.gone or self.held)
-
-    def is_called(self, view: str) -> bool:
-        """Tell whether its client means it by *view*: ``*`` is all that it may read of a store."""
-        if self.view is None or self.asked is None:
-            return False
-        all_of_it = self.asked.tables is None and self.asked.where is None
-        return self.view.id == view or (view == WHOLE and all_of_it)
-
-
-class _Letter(NamedTuple):
-    pieces: Iterable[bytes]
-    size: int = 0
-    answers: int = 0
-    listener: Listener | None = None
-    upto: int = 0
-    alone: bool = False
-    long: bool = False
-    more: bool = False
-    asked: int = 0
-    told: bool = False
-
-
-_REST = _Letter((b"",))
+_REST = Letter((b"",))
 """What lets the session go on with frames of which a part has gone."""
-
-
-def _while_wanted(listener: Listener, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield *pieces*, until nobody wants them, or may see them, any more.
-
-    A seed socket's are one message: behind half of it nothing can be said.
-    """
-    begun = False
-    for piece in pieces:
-        if not listener.wanted:
-            if begun and listener.seed:
-                listener.outbox.break_off()
-            return
-        begun = True
-        yield piece
 
 
 def _ignore(code: str) -> None:
@@ -138,6 +69,13 @@ class Outbox:
     which limit, is counted in *tally*; the codes are `told` as well.
     """
 
+    __slots__ = (
+        "__weakref__", "_asked", "_behind", "_departed", "_gathering", "_letters", "_limit",
+        "_mail", "_moved", "_ready", "_refused", "_unanswered", "arabic", "closing", "dismissed",
+        "gone", "limited", "listeners", "now", "received", "refused_upto", "several",
+        "subscriptions", "told",
+    )  # fmt: skip
+
     def __init__(
         self, limit: int = LIMIT, subscriptions: int = 64, tally: Tally | None = None
     ) -> None:
@@ -156,14 +94,13 @@ class Outbox:
         self._refused = tally.refused
         self.limited = tally.limited
         self._limit = limit
-        self._letters: deque[_Letter] = deque()
-        self._size = 0
-        self._answers = 0
-        self._asked = 0
+        self._letters = Letters()
+        self._asked = 0  # bytes of commands that are read and not dealt with
+        self._unanswered = 0  # how many of them there are
         self._behind: list[Listener] = []
         self._departed = 0
-        self._idle = False  # the session has sent all that it took, and waits for more
-        self._gathering = False
+        self._ready: Now | None = None  # `now`, while the session has sent all that it took
+        self._gathering: Now | None = None
         self._mail = trio.lowlevel.ParkingLot()
         self._moved = trio.lowlevel.ParkingLot()
 
@@ -175,7 +112,7 @@ class Outbox:
     @property
     def size(self) -> int:
         """Bytes that wait, snapshots aside."""
-        return self._size
+        return self._letters.size
 
     def put(self, listener: Listener, pieces: Sequence[Piece]) -> None:
         """Queue what a store has just committed, or let all views of a slow client fall behind.
@@ -183,16 +120,18 @@ class Outbox:
         Slow is who has more than the limit before: however much comes at once, it hurts nobody who
         has read all before.
         """
-        if self.gone or self.closing is not None or not listener.live:
+        if not listener.live:
             return
-        if self._idle and self.now is not None and len(pieces) == 1:
+        if self._ready is not None and len(pieces) == 1:
             frames, upto = pieces[0]
-            if gone := self.now(frames):
+            if gone := self._ready(frames):
                 listener.cursor = listener.told = upto
                 if gone < len(frames):
                     self._append(_REST)
                 return
-        if self._size > self._limit:
+        if not self.open:
+            return
+        if self._letters.size > self._limit:
             self._fall_behind()
         else:
             self._add(listener, pieces)
@@ -202,14 +141,14 @@ class Outbox:
         if self.open and listener.wanted:
             self._add(listener, pieces)
             if more:
-                self._append(_Letter((), listener=listener, upto=pieces[-1].upto, more=True))
+                self._append(Letter((), listener=listener, upto=pieces[-1].upto, more=True))
 
     def put_snapshot(self, listener: Listener, pieces: Iterable[bytes], seq: int) -> None:
         """Queue a snapshot, whose rows everyone shares and which the limit does not count."""
         if self.open and listener.wanted:
             filtered = listener.view is not None and listener.view.is_work
-            wanted = _while_wanted(listener, pieces)
-            letter = _Letter(
+            wanted = listener.while_wanted(pieces)
+            letter = Letter(
                 wanted, listener=listener, upto=seq, alone=True, long=filtered, told=True
             )
             self._append(letter)
@@ -217,35 +156,32 @@ class Outbox:
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
         if self.open:
-            self._append(_Letter((frame,), len(frame), 1))
+            self._append(Letter((frame,), len(frame), 1))
 
     def gather(self) -> None:
         """Let what is put now wait for what else a batch has to say, until `flush`."""
-        self._gathering = self._idle
-        self._idle = False
+        if self._ready is not None:
+            self._gathering, self._ready = self._ready, None
 
     def flush(self) -> None:
         """Send what was gathered, at once if that can be."""
-        if self._gathering:
-            self._gathering = False
-            self._idle = True
-            if self._letters and not self._goes_now():
+        if self._gathering is not None:
+            self._ready, self._gathering = self._gathering, None
+            if self._letters and not self._goes_now(self._ready):
                 self._wake()
 
-    def _goes_now(self) -> bool:
+    def _goes_now(self, now: Now) -> bool:
         """Send all letters if they can go at once, and tell whether they have."""
         letters = self._letters
-        if self.now is None or self._behind or self._size > CHUNK:
+        if self._behind or not letters.go_together():
             return False
-        if any(letter.alone or letter.more for letter in letters):
-            return False
-        data = b"".join([piece for letter in letters for piece in letter.pieces])
-        gone = self.now(data)
+        data = joined(letters)
+        gone = now(data)
         if not gone:
             return False
-        self._letters = deque()
         for letter in letters:
-            self._note(letter)
+            letter.noted()
+        letters.clear()
         if gone < len(data):
             self._append(_REST)
         self._moved.unpark_all()
@@ -264,8 +200,7 @@ class Outbox:
     def put_result(self, pieces: Iterable[bytes], held: int) -> None:
         """Queue an answer that is worked out while it is sent, and holds *held* bytes."""
         if self.open:
-            self._asked += held
-            self._append(_Letter(pieces, answers=1, alone=True, long=True, asked=held))
+            self._append(Letter(pieces, answers=1, alone=True, long=True, held=held))
 
     def close(self, code: int, reason: str = "") -> None:
         """Take nothing more; when what is queued has been sent, close with *code*."""
@@ -301,46 +236,43 @@ class Outbox:
         while not self._letters and not self._behind:
             if not self.open:
                 return None
-            self._idle = True
+            self._ready = self.now
             try:
                 await self._mail.park()
             finally:
-                self._idle = self._gathering = False
+                self._ready = self._gathering = None
         if not self._letters:
             behind, self._behind = self._behind, []
             return Mail((), [listener for listener in behind if not listener.asking], slow=True)
-        first = self._letters.popleft()
-        if first.alone or first.more:
-            self._note(first)
-            behind = [first.listener] if first.listener and first.more else []
-            return Mail(first.pieces, behind, long=first.long)
-        taken = [first]
-        size = first.size
-        while self._letters and size + self._letters[0].size <= CHUNK:
-            if self._letters[0].alone or self._letters[0].more:
-                break
-            taken.append(self._letters.popleft())
-            size += taken[-1].size
+        taken = self._letters.take()
         for letter in taken:
-            self._note(letter)
+            letter.noted()
         self._moved.unpark_all()
-        return Mail((b"".join([piece for letter in taken for piece in letter.pieces]),))
+        first = taken[0]
+        if first.joins:
+            return Mail((joined(taken),))
+        behind = [first.listener] if first.listener and first.more else []
+        return Mail(first.pieces, behind, long=first.long)
 
     def ask(self, size: int) -> int:
         """Count a command of *size* bytes that is read; return the how-manyth it is."""
         self._asked += size
+        self._unanswered += 1
         self.received += 1
         return self.received
 
     def answered(self, size: int) -> None:
         """Count a command of *size* bytes that the store has dealt with."""
         self._asked -= size
+        self._unanswered -= 1
         self._moved.unpark_all()
 
     async def room(self) -> None:
         """Wait until so little is unread or unanswered that another command may be read."""
         while self.open and (
-            self._answers >= MAX_ANSWERS or self._size >= self._limit or self._asked >= MAX_ASKED
+            self._letters.answers + self._unanswered >= MAX_ANSWERS
+            or self._letters.size >= self._limit
+            or self._asked + self._letters.held >= MAX_ASKED
         ):
             await self._moved.park()
 
@@ -350,62 +282,45 @@ class Outbox:
         self.listeners = [other for other in self.listeners if other is not listener]
         self.hold(listener)
         if notice:
-            self._keep([_Letter((notice,), len(notice)), *self._letters])
+            self._letters = Letters([Letter((notice,), len(notice)), *self._letters])
 
     def hold(self, listener: Listener) -> None:
         """Show nothing more of a subscription, and drop what waits of it."""
         listener.live, listener.held = False, True
         self._behind = [other for other in self._behind if other is not listener]
-        self._keep([letter for letter in self._letters if letter.listener is not listener])
+        self._letters = Letters(one for one in self._letters if one.listener is not listener)
 
     def break_off(self) -> None:
         """Say nothing more, since half a message was sent; it is closing."""
-        self._keep(())
+        self._letters.clear()
 
     def _fall_behind(self) -> None:
         """Drop what waits of the views, and say so before the answers that stay."""
         self.limited["outbox"] += 1
         answers = [letter for letter in self._letters if letter.listener is None]
         notices = [
-            _Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)
+            Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)
             for one in self.listeners
             if one.resync and one.wanted
         ]
-        self._keep([*notices, *answers])
+        self._letters = Letters([*notices, *answers])
         for listener in self.listeners:
             listener.live = False
         self._behind = [listener for listener in self.listeners if listener.wanted]
         self._wake()
 
-    def _keep(self, letters: Iterable[_Letter]) -> None:
-        self._letters = deque(letters)
-        self._size = sum(letter.size for letter in self._letters)
-
     def _add(self, listener: Listener, pieces: Sequence[Piece]) -> None:
         for frames, upto in pieces:
-            letter = _Letter(
-                (frames,), len(frames), listener=listener, upto=upto, told=bool(frames)
-            )
+            letter = Letter((frames,), len(frames), listener=listener, upto=upto, told=bool(frames))
             self._append(letter)
 
-    def _note(self, letter: _Letter) -> None:
-        self._size -= letter.size
-        self._answers -= letter.answers
-        self._asked -= letter.asked
-        if letter.listener is not None:
-            letter.listener.cursor = letter.upto
-            if letter.told:
-                letter.listener.told = letter.upto
-
-    def _append(self, letter: _Letter) -> None:
+    def _append(self, letter: Letter) -> None:
         self._letters.append(letter)
-        self._size += letter.size
-        self._answers += letter.answers
-        if not self._gathering:
+        if self._gathering is None:
             self._wake()
 
     def _wake(self) -> None:
         """Let the session send, and whoever waits for something to happen look again."""
-        self._idle = False
+        self._ready = None
         self._mail.unpark_all()
         self._moved.unpark_all()

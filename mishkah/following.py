@@ -10,7 +10,8 @@ from mishkah.core.frames import SERVICE_RESTART, UNAUTHORISED
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.views import read_view
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 from mishkah.requests import Request, Reseat
 from mishkah.rights import Rights
 

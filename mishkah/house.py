@@ -1,7 +1,6 @@
 """The tree of tasks: stores outside, sessions inside, doors innermost; it falls in that order."""
 
 import logging
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,9 +11,7 @@ from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commands import is_name
 from mishkah.core.errors import AuthRequired, BadMessage, Refused, UnknownModule
-from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED, UNKNOWN_STORE
 from mishkah.core.ids import StoreId
-from mishkah.core.messages import Subscribe
 from mishkah.feed import Outbox
 from mishkah.gate import Gate, OpenGate
 from mishkah.http.door import Door
@@ -36,7 +33,7 @@ from mishkah.requests import Request
 from mishkah.rights import Rights
 from mishkah.rolecheck import check_roles
 from mishkah.roles import ACCESS
-from mishkah.session import FAREWELL, Session
+from mishkah.session import Session, turn_away
 from mishkah.site.assembly import make_site
 from mishkah.talk import BAD_CLIENT, Room, SeedTalk, Talk, TalkV1
 from mishkah.tally import Tally
@@ -46,7 +43,6 @@ log = logging.getLogger(__name__)
 
 INBOX = 256
 """Requests that may wait for one store; then its sessions read no further."""
-_NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 LAG_SECONDS = 0.25
 """How often the event loop's lag is looked at."""
 STOP_SECONDS = 6.0
@@ -74,6 +70,7 @@ class House:
         self.stopping = trio.Event()
         self.tally = Tally()
         self.outboxes: set[Outbox] = set()
+        self._open: set[Session] = set()
         self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
         self._open_journal = open_journal
         self._stores = stores
@@ -127,16 +124,20 @@ class House:
         try:
             talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
-            await _say_goodbye(ws, guard, outbox.refusal(refusal, None), refusal.code)
+            await turn_away(ws, guard, outbox.refusal(refusal, None), refusal.code)
         else:
             pacing = self.rates.socket(guard.address)
             session = Session(ws, guard, talk, pacing, self._turns)
             self.tally.sessions += 1
             self.outboxes.add(outbox)
+            self._open.add(session)
+            if self.stopping.is_set():
+                session.leave()
             try:
-                await session.run(self.stopping)
+                await session.run()
             finally:
                 self.outboxes.discard(outbox)
+                self._open.discard(session)
 
     def _identity(self, hasher: Hasher) -> Identity:
         inbox = self.inbox(IDENTITY)
@@ -178,7 +179,7 @@ class House:
         client = upgrade.parameter("client")
         if client is not None and not is_name(client):
             raise BadMessage(BAD_CLIENT)
-        asked = _subscription(upgrade)
+        asked = upgrade.subscription
         return SeedTalk(outbox, self.clock, self._limits, client, rights, room, asked)
 
     def enter(
@@ -234,38 +235,17 @@ class House:
 
     def stop(self) -> None:
         """Let nobody else in, and let every session finish what it has received."""
+        if self.stopping.is_set():
+            return
         self.stopping.set()
+        for session in self._open:
+            session.leave()
         self._door.close()
 
     def hang_up(self) -> None:
         """Hang up on every store, so that each ends when its sessions have."""
         for inbox in self._inboxes.values():
             inbox.close()
-
-
-def _subscription(upgrade: Upgrade) -> Subscribe:
-    """Return what a seed socket's URL asks for; a cursor that is none is as none at all."""
-    tables = upgrade.parameter("tables")
-    since = upgrade.parameter("since")
-    return Subscribe(
-        tables=None if tables is None else tables.split(","),
-        since=int(since) if since and _NUMBER.fullmatch(since) else None,
-        epoch=upgrade.parameter("epoch"),
-    )
-
-
-async def _say_goodbye(ws: WebSocketConnection, guard: Guard, error: bytes, code: str) -> None:
-    await guard.send_frames([error])
-    with trio.move_on_after(FAREWELL):
-        await ws.aclose(_CLOSES.get(code, POLICY_VIOLATION), code)
-
-
-_CLOSES = {
-    "UNKNOWN_MODULE": UNKNOWN_STORE,
-    "AUTH_REQUIRED": UNAUTHORISED,
-    "AUTH_EXPIRED": UNAUTHORISED,
-}
-"""Code of a refusal → of the close frame, where it is not that of a bad request."""
 
 
 @asynccontextmanager

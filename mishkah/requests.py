@@ -1,5 +1,7 @@
 """What may enter a store's inbox, and how many of it share one transaction."""
 
+from functools import cached_property
+
 import msgspec
 import trio
 
@@ -7,8 +9,9 @@ from mishkah.core.errors import Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Query, Ref, Subscribe, Write
 from mishkah.core.seen import Author, author
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.journal import NameKey
+from mishkah.listener import Listener
 from mishkah.rights import Standing
 from mishkah.who import NOBODY, Who
 
@@ -22,7 +25,7 @@ _OWNED = "\x1f"
 """What stands between an owner and the name of its client."""
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
     *standing* tells what its user may do when its turn comes; None may do all.
@@ -40,7 +43,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     exact: bool = False
     standing: Standing | None = None
 
-    @property
+    @cached_property
     def key(self) -> NameKey | None:
         """The name of the write: its owner's, so that nobody else is answered with its outcome.
 

@@ -6,7 +6,14 @@ from typing import Protocol
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
-from mishkah.core.frames import GOING_AWAY, NORMAL, TRY_AGAIN_LATER
+from mishkah.core.frames import (
+    GOING_AWAY,
+    NORMAL,
+    POLICY_VIOLATION,
+    TRY_AGAIN_LATER,
+    UNAUTHORISED,
+    UNKNOWN_STORE,
+)
 from mishkah.feed import Outbox, Stalled
 from mishkah.rates import Pacing
 from mishkah.talk import Talk
@@ -57,15 +64,22 @@ class Session:
         self._outbox: Outbox = talk.outbox
         self._outbox.now = line.send_now
         self._reading = trio.CancelScope()
+        self._running: trio.Nursery | None = None
+        self._leaving = False
 
-    async def run(self, stopping: trio.Event) -> None:
-        """Serve until the client leaves, is sent away, or *stopping* is set; then close."""
+    async def run(self) -> None:
+        """Serve until the client leaves, or is sent away; then close."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._read)
-                nursery.start_soon(self._leave_when, stopping)
                 nursery.start_soon(self._talk.follow)
-                await self._write()
+                self._running = nursery
+                if self._leaving:
+                    nursery.start_soon(self._leave)
+                try:
+                    await self._write()
+                finally:
+                    self._running = None
                 nursery.cancel_scope.cancel()
         finally:
             self._outbox.hang_up()
@@ -111,12 +125,32 @@ class Session:
             if frame:
                 await self._line.send_frames((frame,))
 
-    async def _leave_when(self, stopping: trio.Event) -> None:
+    def leave(self) -> None:
+        """Have the session end, in its time: the server is stopping. Before `run` too."""
+        self._leaving = True
+        if self._running is not None:
+            self._running.start_soon(self._leave)
+
+    async def _leave(self) -> None:
         """Read what comes in at once, no longer; when all of it is answered, say goodbye."""
-        await stopping.wait()
         self._reading.deadline = trio.current_time() + QUIET
         await trio.sleep(QUIET)
         await self._talk.leave()
         if self._talk.goodbye:
             self._outbox.answer(self._talk.goodbye)
         self._outbox.close(GOING_AWAY, "the server is stopping")
+
+
+async def turn_away(ws: WebSocketConnection, line: Line, error: bytes, code: str) -> None:
+    """Send *error*, the refusal *code* of who may have no session, and close."""
+    await line.send_frames([error])
+    with trio.move_on_after(FAREWELL):
+        await ws.aclose(_CLOSES.get(code, POLICY_VIOLATION), code)
+
+
+_CLOSES = {
+    "UNKNOWN_MODULE": UNKNOWN_STORE,
+    "AUTH_REQUIRED": UNAUTHORISED,
+    "AUTH_EXPIRED": UNAUTHORISED,
+}
+"""Code of a refusal → of the close frame, where it is not that of a bad request."""

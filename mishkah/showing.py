@@ -14,9 +14,10 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch, together
-from mishkah.feed import Listener, Outbox, Piece
+from mishkah.feed import Outbox, Piece
 from mishkah.following import OTHER_RIGHTS, shows_the_same
 from mishkah.journal import Journal
+from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 
 STEP = 1000
@@ -57,9 +58,9 @@ class Showing:
         """Write down what *commit*, which was just applied, looks like in each view."""
         self._dispatch.note(commit)
 
-    def publish(self) -> None:
-        """Send what was noted."""
-        self._dispatch.publish()
+    async def publish(self) -> None:
+        """Send what was noted; others have their turn while many are sent it."""
+        await self._dispatch.publish()
 
     async def subscribe(
         self, listener: Listener, asked: Subscribe, standing: Callable[[], Grant]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 
 import msgspec
 import trio
@@ -49,16 +50,18 @@ class _No(msgspec.Struct, frozen=True):
 
 
 class _Work:
-    """What a batch has come to so far: its commits, drawn on one sheet, and their names."""
+    """What a batch, done at *at*, has come to so far: commits, drawn on one sheet, and names."""
 
-    def __init__(self, state: State, names: dict[NameKey, Named], rivals: Rivals) -> None:
+    def __init__(
+        self, state: State, names: dict[NameKey, Named], rivals: Rivals, at: datetime
+    ) -> None:
         self.draft = Draft(state)
+        self.at = at
         self.commits: list[Commit] = []
         self.names = names
         self.rivals = rivals
 
     def add(self, commit: Commit) -> None:
-        self.draft.add(commit)
         self.commits.append(commit)
         self.rivals.note(commit)
         if (name := commit.name) is not None:
@@ -119,7 +122,7 @@ class Store:
         """Do what *batch* asks: one transaction, then every answer and delta, in order."""
         rivals = Rivals()
         await rivals.look(batch, self._state, self._journal)
-        work = _Work(self._state, await self._names(batch), rivals)
+        work = _Work(self._state, await self._names(batch), rivals, self._clock())
         outcomes = [
             outcome
             for request in batch
@@ -171,7 +174,7 @@ class Store:
                 grant=self._may(request),
             )
             seq = self._state.seq + len(work.commits) + 1
-            commit = transact(work.draft, seq, asked, self._rules, self._clock())
+            commit = transact(work.draft, seq, asked, self._rules, work.at)
         except Refused as refusal:
             return _No(request.outbox, refusal, ref)
         except Exception:  # a bug costs the command that met it, and no other
@@ -211,9 +214,9 @@ class Store:
                 error = outcome.outbox.refusal(outcome.refusal, outcome.ref)
                 answers.append((outcome.outbox, error))
             else:
-                self._publish(answers)
+                await self._publish(answers)
                 await self._attend(outcome)
-        self._publish(answers)
+        await self._publish(answers)
 
     def _may(self, request: Ask | Join | Look) -> Grant:
         """Return what who asks may do by now. Raises Refused where that is nothing any more."""
@@ -229,12 +232,12 @@ class Store:
         except Refused:
             return wire.ack(ref, seq, None, self._all, dup=dup)
 
-    def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
+    async def _publish(self, answers: list[tuple[Outbox, bytes]]) -> None:
         """Send everyone the deltas, as one, and then the answers; empty the list."""
         answered = {outbox for outbox, _ in answers}
         for outbox in answered:
             outbox.gather()
-        self._showing.publish()
+        await self._showing.publish()
         for outbox, answer in answers:
             outbox.answer(answer)
         for outbox in answered:

@@ -26,9 +26,10 @@ from mishkah.core.frames import POLICY_VIOLATION, UNAUTHORISED
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.following import follow, reseat, send_away
 from mishkah.limits import Limits
+from mishkah.listener import Listener
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
 from mishkah.rights import Rights
 
@@ -130,7 +131,15 @@ class Talk(ABC):
                     standing=self.rights.standing(store),
                     who=self.rights.who,
                 )
-                await inbox.send(ask)
+                await _put(inbox, ask)
+
+
+async def _put(inbox: Inbox, ask: Ask) -> None:
+    """Put *ask* into *inbox*; where that has room, without a turn of the loop for each."""
+    try:
+        inbox.send_nowait(ask)
+    except trio.WouldBlock:
+        await inbox.send(ask)
 
 
 class SeedTalk(Talk):
@@ -182,6 +191,7 @@ class TalkV1(Talk):
         super().__init__(outbox, clock, limits, None, rights)
         outbox.several = True
         self._open = open_room
+        self._rooms: dict[tuple[str | None, str | None], Room] = {}
 
     async def begin(self, receive: Receive) -> None:
         with trio.move_on_after(self.limits.handshake) as waiting:
@@ -266,13 +276,20 @@ class TalkV1(Talk):
         )
 
     def _room(self, command: Message) -> Room:
-        """Return the store that *command* names, or the only one that this socket uses."""
+        """Return the store that *command* names, or the only one that this socket uses.
+
+        Whether its client may still be there, the store asks when the command's turn comes.
+        """
         if command.branch is None and command.module is None:
             if len(self.inboxes) == 1:
                 return next(iter(self.inboxes.items()))
             if not isinstance(command, Subscribe):
                 raise BadMessage(_WHICH_STORE)
-        return self._enter(self._open(self.rights, command.branch, command.module))
+        named = command.branch, command.module
+        known = self._rooms.get(named)
+        if known is None:
+            known = self._rooms[named] = self._enter(self._open(self.rights, *named))
+        return known
 
     def _refuse(self, refusal: Refused, message: str | bytes) -> None:
         self.outbox.refuse(refusal, salvage_ref(message))

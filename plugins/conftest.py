@@ -11,6 +11,7 @@ import pytest
 
 from mishkah import Rule
 from mishkah.core.access import grant_of
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Refused
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
@@ -66,7 +67,7 @@ class Store:
     def run(self, command: Write) -> list[Any]:
         """Commit *command* and return its new rows; raise `Refused`."""
         asked = Asked(command=command, grant=self.grant)
-        commit = transact(self.state, self.state.seq + 1, asked, self.rules, NOW)
+        commit = transact(Draft(self.state), self.state.seq + 1, asked, self.rules, NOW)
         self.state.apply(commit)
         return [change.new for change in commit.changes]
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from mishkah.core.commit import Change, Commit, Taken
+from mishkah.core.commit import Change, Taken
 from mishkah.core.schema import Index, Key, Row, Schema
 from mishkah.core.state import CounterKey, Record
+
+_ABSENT = object()
 
 
 class Ground(Protocol):
@@ -16,19 +18,41 @@ class Ground(Protocol):
     def record(self, table: str, identifier: str) -> Record | None: ...
     def ids(self, table: str) -> Iterator[str]: ...
     def holders(self, table: str, index: Index, key: Key) -> Iterator[str]: ...
+    def is_free(self, table: str, index: Index, key: Key) -> bool: ...
     def counter(self, key: CounterKey) -> int | None: ...
 
 
 class Draft:
-    """Changes that are not committed yet. Nothing below is touched; drop it and nothing was."""
+    """Changes that are not committed yet. Nothing below is touched; drop it and nothing was.
+
+    One command after the other is drawn: `begin` it, and `take_back` what it has drawn where it is
+    refused. *changes* and *taken* are those of the command that was begun last.
+    """
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self.schema = ground.schema
         self.changes: list[Change] = []
+        self.taken: dict[CounterKey, Taken] = {}
         self._records: dict[str, dict[str, Record | None]] = {}
         self._added: dict[tuple[str, Index, Key], dict[str, None]] = {}
         self._counters: dict[CounterKey, int] = {}
+        self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
+
+    def begin(self) -> None:
+        """Keep what is drawn, and begin another command."""
+        self.changes, self.taken = [], {}
+        self._undo.clear()
+
+    def take_back(self) -> None:
+        """Forget what the command has drawn."""
+        while self._undo:
+            drawn, key, before = self._undo.pop()
+            if before is _ABSENT:
+                del drawn[key]
+            else:
+                drawn[key] = before
+        self.begin()
 
     def record(self, table: str, identifier: str) -> Record | None:
         drawn = self._records.get(table)
@@ -52,36 +76,39 @@ class Draft:
                 yield identifier
         yield from self._added.get((table, index, key), ())
 
+    def is_free(self, table: str, index: Index, key: Key) -> bool:
+        """Tell whether no row surely has *key*: where this is false, `holders` knows."""
+        return not self._added.get((table, index, key)) and self._ground.is_free(table, index, key)
+
     def counter(self, key: CounterKey) -> int | None:
         drawn = self._counters.get(key)
         return self._ground.counter(key) if drawn is None else drawn
 
-    @property
-    def taken(self) -> tuple[Taken, ...]:
-        return tuple(Taken(*key, number) for key, number in self._counters.items())
-
     def take(self, key: CounterKey, number: int) -> None:
         """Set a counter to the last number given."""
-        self._counters[key] = number
+        self._set(self._counters, key, number)
+        self.taken[key] = Taken(*key, number)
 
     def put(self, change: Change, seq: int) -> None:
         """Draw one change of the commit *seq*."""
         self.changes.append(change)
+        table = change.table
         record = Record(seq, change.json) if change.new is not None else None
-        self._records.setdefault(change.table, {})[change.id] = record
-        before = change.before()
-        for index in self.schema.tables[change.table].indexes:
-            if before is not None and (key := index.key(before)) is not None:
-                self._added.get((change.table, index, key), {}).pop(change.id, None)
-            if change.new is not None and (key := index.key(change.new)) is not None:
-                self._added.setdefault((change.table, index, key), {})[change.id] = None
+        self._set(self._records.setdefault(table, {}), change.id, record)
+        before, after = change.before(), change.new
+        for index in self.schema.tables[table].indexes:
+            was = None if before is None else index.key(before)
+            key = None if after is None else index.key(after)
+            if was is not None and change.id in (
+                holders := self._added.get((table, index, was), {})
+            ):
+                self._undo.append((holders, change.id, holders.pop(change.id)))
+            if key is not None:
+                self._set(self._added.setdefault((table, index, key), {}), change.id, None)
 
-    def add(self, commit: Commit) -> None:
-        """Draw a whole commit, so that the next command sees its effect."""
-        for change in commit.changes:
-            self.put(change, commit.seq)
-        for taken in commit.counters:
-            self.take((taken.table, taken.field, taken.period), taken.number)
+    def _set(self, drawn: dict[Any, Any], key: Any, value: Any) -> None:
+        self._undo.append((drawn, key, drawn.get(key, _ABSENT)))
+        drawn[key] = value
 
 
 class View:

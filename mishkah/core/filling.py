@@ -1,13 +1,15 @@
 """What a write makes of a row: values read, defaults and moments filled in, rules kept."""
 
 from collections.abc import Collection, Container, Iterable
+from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.schema import Field, Row, Table, unknown_field
-from mishkah.core.values import Wrong, same
+from mishkah.core.values import Wrong, same, stamp
 
 Known = Container[str]
 """The names of fields that who writes may know of."""
@@ -26,15 +28,24 @@ ALL: Known = _All()
 class Occasion(msgspec.Struct, frozen=True, kw_only=True):
     """When a row is written, and whether by seeds and imports, which may set what is read-only.
 
-    *now* is a timestamp, *today* the date in the branch's time zone.
+    *local* is the moment in the branch's time zone, *now* its timestamp, *today* its date there.
     """
 
+    local: datetime
     now: str
     today: str
     importing: bool = False
 
     def moment(self, field: Field) -> str:
         return self.today if field.type == "date" else self.now
+
+
+@lru_cache(maxsize=64)
+def occasion(at: datetime, zone: tzinfo, *, importing: bool) -> Occasion:
+    """Return the occasion at *at*, which has a zone. The commands of a batch share one."""
+    local = at.astimezone(zone)
+    today = local.date().isoformat()
+    return Occasion(local=local, now=stamp(at), today=today, importing=importing)
 
 
 def complete(

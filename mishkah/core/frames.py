@@ -3,7 +3,7 @@
 A server's frames are not masked, so one frame is the same bytes for every client.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 CONTINUATION = 0x0
 TEXT = 0x1
@@ -27,12 +27,21 @@ UNKNOWN_STORE = 4404
 
 def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
     """Return one unmasked WebSocket frame (RFC 6455, 5.2), the last of its message if *final*."""
-    first, size = 0x80 * final | opcode, len(payload)
+    return _head(len(payload), opcode, final=final) + payload
+
+
+def frame_of(pieces: Sequence[bytes], opcode: int = TEXT, *, final: bool = True) -> bytes:
+    """Return the `frame` whose payload is all *pieces*, each of which is copied once."""
+    return b"".join((_head(sum(map(len, pieces)), opcode, final=final), *pieces))
+
+
+def _head(size: int, opcode: int, *, final: bool) -> bytes:
+    first = 0x80 * final | opcode
     if size < 126:
-        return bytes((first, size)) + payload
+        return bytes((first, size))
     if size < 1 << 16:
-        return bytes((first, 126)) + size.to_bytes(2) + payload
-    return bytes((first, 127)) + size.to_bytes(8) + payload
+        return bytes((first, 126)) + size.to_bytes(2)
+    return bytes((first, 127)) + size.to_bytes(8)
 
 
 def cut(frames: bytes, most: int) -> Iterator[bytes]:

@@ -57,6 +57,11 @@ class TableGrant(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         every = frozenset(self.table.fields)
         return known.union(*(every if some is None else every & some for some in given))
 
+    @cached_property
+    def knows_all(self) -> bool:
+        """Whether every field is `known`."""
+        return self.known.issuperset(self.table.fields)
+
     @property
     def is_known(self) -> bool:
         """Whether anything may be done with it: one with which nothing may is not there."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, tzinfo
+from functools import cached_property
 
 import msgspec
 
 from mishkah.core.draft import Draft, View
 from mishkah.core.errors import BrokenReference, Detail, Invalid, InvalidRow, Refused, pointer
 from mishkah.core.grants import Grant, Place
-from mishkah.core.references import Left, check_references
+from mishkah.core.references import Left, Touched, check_references
 from mishkah.core.schema import Row, Schema, copied
 from mishkah.core.sequences import Sequence
+from mishkah.core.straight import ReadInsert, read_insert
 
 Validator = Callable[[Row, Row | None, View], None]
 """(the new row, the old one or None, the store as the command would leave it) → None or `Invalid`.
@@ -26,7 +28,7 @@ Called once for every command that touches its table, deletions included.
 """
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class Rules(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """All that decides whether a command of one store is taken."""
 
     schema: Schema
@@ -35,28 +37,31 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     laws: Mapping[str, tuple[Law, ...]] = {}
     zone: tzinfo = UTC
 
-
-Touched = Mapping[tuple[str, str], tuple[Row | None, Place]]
-"""(table, id) of each row that is inserted or updated → the row before, where in the command."""
+    @cached_property
+    def straight(self) -> Mapping[str, ReadInsert]:
+        """For each table, what reads plain inserts."""
+        return {table.name: read_insert(table) for table in self.schema.tables.values()}
 
 
 def judge(
-    draft: Draft, touched: Touched, left: list[Left], rules: Rules, grant: Grant
+    draft: Draft,
+    touched: Mapping[tuple[str, str], Touched],
+    left: list[Left],
+    rules: Rules,
+    grant: Grant,
 ) -> list[Refused]:
     """Check references, then let the plugins see each row as the command would leave it.
 
+    (table, id) leads to each row that was *touched*; *left* are those that others referred to.
     Of what *grant* does not show it is told that it is, and not what.
     """
     if broken := check_references(draft, touched, left, grant):
         return [BrokenReference(None, tuple(broken))]
     refusals: list[Refused] = []
-    for (name, identifier), (old, at) in touched.items():
+    for (name, _), (old, new, at) in touched.items():
         for validator in rules.validators.get(name, ()):
-            view = View(draft)
-            new = view.get(name, identifier)
-            assert new is not None
             try:
-                validator(new, copied(old) if old is not None else None, view)
+                validator(copied(new), copied(old) if old is not None else None, View(draft))
             except Invalid as no:
                 refusals.append(InvalidRow(None, (_said(no, name, old, at, grant),)))
     return refusals or (_obey(draft, rules.laws, grant) if rules.laws else [])

@@ -44,8 +44,10 @@ def _is_held(draft: Draft, sequence: Sequence, text: str) -> bool:
     table = draft.schema.tables[sequence.table]
     if sequence.field == table.primary_key:
         return draft.record(table.name, text) is not None
-    held = draft.holders(table.name, table.index_of(sequence.field), (text,))
-    return next(held, None) is not None
+    index, key = table.index_of(sequence.field), (text,)
+    if draft.is_free(table.name, index, key):
+        return False
+    return next(draft.holders(table.name, index, key), None) is not None
 
 
 def check_numbers(

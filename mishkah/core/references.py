@@ -9,6 +9,14 @@ from mishkah.core.grants import Grant, Place
 from mishkah.core.schema import Field, Row, Table
 
 
+class Touched(NamedTuple):
+    """A row that a command inserted or changed: before it (None: not there) and after it."""
+
+    before: Row | None
+    after: Row
+    at: Place
+
+
 class Left(NamedTuple):
     """A row that a command deleted or changed, as it was before: others may refer to it."""
 
@@ -30,20 +38,23 @@ def referring(draft: Draft, table: str, row: Row) -> Iterator[tuple[Table, Field
 
 def check_references(
     draft: Draft,
-    touched: Mapping[tuple[str, str], tuple[Row | None, Place]],
+    touched: Mapping[tuple[str, str], Touched],
     left: list[Left],
     grant: Grant,
 ) -> list[Detail]:
-    """Return what refers to nothing now: (table, id) → (the row before, where) were *touched*.
+    """Return what refers to nothing now: of the rows *touched*, and of those that *left*.
 
     Tables and fields that *grant* does not know are not named.
     """
-    broken: dict[Detail, None] = {}
-    for (name, identifier), (old, at) in touched.items():
-        broken |= dict.fromkeys(_leading_nowhere(draft, name, identifier, old, at, grant))
+    broken = [
+        _nowhere(name, field, row.at, grant)
+        for (name, _), row in touched.items()
+        for field in draft.schema.tables[name].referring
+        if _leads_nowhere(draft, field, row)
+    ]
     for was in left:
-        broken |= dict.fromkeys(_left_behind(draft, was, grant))
-    return list(broken)
+        broken += _left_behind(draft, was, grant)
+    return list(dict.fromkeys(broken))
 
 
 def _left_behind(draft: Draft, was: Left, grant: Grant) -> Iterator[Detail]:
@@ -63,31 +74,25 @@ def _left_behind(draft: Draft, was: Left, grant: Grant) -> Iterator[Detail]:
             yield Detail(pointer(*was.at, "id"), "references", text)
 
 
-def _leading_nowhere(
-    draft: Draft, name: str, identifier: str, old: Row | None, at: Place, grant: Grant
-) -> Iterator[Detail]:
-    table = draft.schema.tables[name]
-    referring_fields = [field for field in table.fields.values() if field.references is not None]
-    record = draft.record(name, identifier) if referring_fields else None
-    if record is None:
-        return
-    row = table.decode(record.json)
-    for field in referring_fields:
-        value = row[field.name]
-        if value is None or (old is not None and old[field.name] == value):
-            continue
-        if not is_there(draft, field, value):
-            assert field.references is not None
-            target = field.references.table
-            if not grant.names(name, (field.name,)):
-                yield Detail(pointer(*at) or "/", "references", BrokenReference.text)
-                continue
-            known = grant.names(target, ())
-            text = Text(
-                f"{field.name} refers to a row{f' of {target}' if known else ''} that is not there",
-                f"يشير {field.name} إلى صف غير موجود{f' في {target}' if known else ''}",
-            )
-            yield Detail(pointer(*at, field.name), "references", text)
+def _leads_nowhere(draft: Draft, field: Field, row: Touched) -> bool:
+    """Tell whether *field* was made to refer to a row that is not there."""
+    value = row.after[field.name]
+    if value is None or (row.before is not None and row.before[field.name] == value):
+        return False
+    return not is_there(draft, field, value)
+
+
+def _nowhere(name: str, field: Field, at: Place, grant: Grant) -> Detail:
+    assert field.references is not None
+    target = field.references.table
+    if not grant.names(name, (field.name,)):
+        return Detail(pointer(*at) or "/", "references", BrokenReference.text)
+    known = grant.names(target, ())
+    text = Text(
+        f"{field.name} refers to a row{f' of {target}' if known else ''} that is not there",
+        f"يشير {field.name} إلى صف غير موجود{f' في {target}' if known else ''}",
+    )
+    return Detail(pointer(*at, field.name), "references", text)
 
 
 _IN_USE = Text("Other rows refer to this row", "توجد صفوف أخرى تشير إلى هذا الصف")
@@ -100,5 +105,7 @@ def is_there(ground: Ground, field: Field, value: object) -> bool:
     table = ground.schema.tables[reference.table]
     if reference.field == table.primary_key:
         return ground.record(table.name, str(value)) is not None
-    found = ground.holders(table.name, table.index_of(reference.field), (value,))
-    return next(found, None) is not None
+    index = table.index_of(reference.field)
+    if ground.is_free(table.name, index, (value,)):
+        return False
+    return next(ground.holders(table.name, index, (value,)), None) is not None

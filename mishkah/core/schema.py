@@ -1,8 +1,10 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
+from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -71,7 +73,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
         return kept
 
 
-class Index(msgspec.Struct, frozen=True, kw_only=True):
+class Index(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, dict=True):
     """One index; a unique one is kept in memory too."""
 
     fields: tuple[str, ...]
@@ -79,11 +81,17 @@ class Index(msgspec.Struct, frozen=True, kw_only=True):
 
     def key(self, row: Row) -> Key | None:
         """Return the key of *row*, or None where a field is empty: nulls are never equal (SQL)."""
-        values = tuple([row[field] for field in self.fields])
+        values = self._values(row)
+        if len(self.fields) == 1:
+            return None if values is None else (values,)
         return None if None in values else values
 
+    @cached_property
+    def _values(self) -> Callable[[Row], Any]:
+        return itemgetter(*self.fields)
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+
+class Table(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One table. One that *hides* has not all fields of its rows; those at rest are whole."""
 
     name: str
@@ -125,26 +133,38 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     def index_of(self, field: str) -> Index:
-        """Return the index of one field alone. Raises StopIteration where there is none."""
-        return next(index for index in self.indexes if index.fields == (field,))
+        """Return the index of one field alone. Raises KeyError where there is none."""
+        return self._alone[field]
+
+    @cached_property
+    def _alone(self) -> Mapping[str, Index]:
+        return {index.fields[0]: index for index in self.indexes[::-1] if len(index.fields) == 1}
 
     @property
     def shown_decimals(self) -> tuple[str, ...]:
         """The decimal fields that this table has: `decimals` are those of its rows at rest."""
         return tuple(name for name in self.decimals if name in self.fields)
 
-    @property
+    @cached_property
     def unique(self) -> tuple[Index, ...]:
         return tuple(index for index in self.indexes if index.unique)
 
+    @cached_property
+    def referring(self) -> tuple[Field, ...]:
+        """The fields that refer to other rows."""
+        return tuple(field for field in self.fields.values() if field.references is not None)
+
     def encode(self, row: Row) -> bytes:
         """Return *row*, or some fields of it, as canonical JSON: decimals without an exponent."""
-        tiny = {
+        line = _encode(row)
+        if b"E-" not in line:
+            return line
+        tiny = {  # what str() writes as 1E-7; or a text has these letters
             name: msgspec.Raw(format(row[name], "f").encode())
             for name in self.decimals
-            if row.get(name) and row[name].adjusted() < -6  # str() would write 1E-7
+            if row.get(name) and row[name].adjusted() < -6
         }
-        return _encode({**row, **tiny} if tiny else row)
+        return _encode({**row, **tiny}) if tiny else line
 
     def decode(self, line: bytes | msgspec.Raw) -> dict[str, Any]:
         """Return the row whose `encode` is *line*: a fresh dict, the caller's own."""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from mishkah.core.commit import Commit
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Detail, Finding, Refused
 from mishkah.core.ids import StoreId
 from mishkah.core.judging import Rules
@@ -151,7 +152,7 @@ class Seeded:
     def _commit(self, file: str, places: list[str], command: Write) -> None:
         asked = Asked(command=command, importing=True)
         try:
-            commit = transact(self.state, self.state.seq + 1, asked, self._rules, self._at)
+            commit = transact(Draft(self.state), self.state.seq + 1, asked, self._rules, self._at)
         except Refused as refusal:
             self.findings += [_finding(file, places, detail) for detail in refusal.details] or [
                 Finding(file, places[0], refusal.said.en)

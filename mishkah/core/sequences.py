@@ -6,7 +6,8 @@ back. The period is the empty text, or the year, month or day in the branch's ow
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -24,6 +25,15 @@ MAX_NUMBER = 2**53
 _PART = re.compile(r"\{([^{}]*)\}")
 _NUMBER = re.compile(r"number(?::0(?:\d|1[0-6])d)?", re.ASCII)
 _DATE_DIGITS = {"yyyy": 4, "mm": 2, "dd": 2}
+
+
+_WIDTHS = {reset: sum(_DATE_DIGITS[part] for part in PERIODS[reset]) for reset in PERIODS}
+
+
+@lru_cache(maxsize=8)
+def _digits(day: date) -> str:
+    """Return *day* as the longest period has it, such as "20251029"."""
+    return f"{day.year:04d}{day.month:02d}{day.day:02d}"
 
 
 class SequenceFormat(Protocol):
@@ -97,12 +107,15 @@ class Template:
             raise ValueError("the format has a brace without its pair")
         self._pattern = re.compile(pattern + re.escape(rest), re.ASCII)
         self._template = "".join(pieces) + _escape(rest)
+        self._dated = not seen.isdisjoint(_DATE_DIGITS)
         self.shows = next(
             (reset for reset in ("day", "month", "year") if seen.issuperset(PERIODS[reset])),
             "never",
         )
 
     def format(self, number: int, period: str) -> str:
+        if not self._dated:
+            return self._template.format(number=number)
         return self._template.format(number=number, yyyy=period[:4], mm=period[4:6], dd=period[6:8])
 
     def parse(self, text: str) -> tuple[int, str] | None:
@@ -154,8 +167,7 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
 
     def period(self, local: datetime) -> str:
         """Return the period of *local*, a moment in the branch's time zone."""
-        digits = f"{local.year:04d}{local.month:02d}{local.day:02d}"
-        return digits[: sum(_DATE_DIGITS[part] for part in PERIODS[self.reset])]
+        return _digits(local.date())[: _WIDTHS[self.reset]]
 
     def parse(self, text: Any) -> tuple[int, str] | None:
         """Return the (number, period) that *text* shows, or None where it is no such number."""
@@ -163,11 +175,11 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
         if read is None or read[0] < 0:
             return None
         number, period = read
-        return number, period[: sum(_DATE_DIGITS[part] for part in PERIODS[self.reset])]
+        return number, period[: _WIDTHS[self.reset]]
 
     def write(self, number: int, local: datetime) -> str:
         """Return the text of *number*, given at *local*; the whole date may be shown."""
-        return self.form.format(number, f"{local.year:04d}{local.month:02d}{local.day:02d}")
+        return self.form.format(number, _digits(local.date()))
 
 
 def make_sequence(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from mishkah.core.frames import CONTINUATION, TEXT, frame
+from mishkah.core.frames import CONTINUATION, TEXT, frame_of
 from mishkah.core.schema import Table
 from mishkah.core.state import State
 from mishkah.core.views import View
@@ -32,6 +32,7 @@ class Snapshot:
             (table, candidates(state, table, view.wheres.get(table.name)))
             for table in view.tables.values()
         ]
+        self._names = [quote(table.name) for table, _ in self._rows]
         self._parts = _Shared()
         self._fragments = _Shared()
 
@@ -54,17 +55,24 @@ class Snapshot:
         last = place.table == len(self._rows)
         if not (full or last):
             return _Made(b"", place)
-        names = [table.name for table, _ in self._rows]
-        found: dict[str, list[bytes]] = {} if place.frame else {name: [] for name in names}
+        found: dict[int, list[bytes]] = {}
+        if not place.frame:  # it names all tables
+            found = {number: [] for number in range(len(self._rows))}
         for run in place.runs:
             if run.rows:
-                found.setdefault(names[run.table], []).extend(run.rows)
-        tables = b",".join(
-            b"%b:[%b]" % (quote(name), b",".join(rows)) for name, rows in found.items()
-        )
+                found.setdefault(run.table, []).extend(run.rows)
         extra = b',"part":%d,"last":%b' % (place.frame, b"true" if last else b"false")
-        whole = frame(b"%b%b}}" % (self._head(extra), tables))
-        return _Made(whole, None if last else place.after(begun=False))
+        said = [self._head(extra)]
+        for number, rows in found.items():
+            said += (
+                b"," if len(said) > 1 else b"",
+                self._names[number],
+                b":[",
+                b",".join(rows),
+                b"]",
+            )
+        said.append(b"}}")
+        return _Made(frame_of(said), None if last else place.after(begun=False))
 
     def _fragment(self, place: "_Place") -> "_Made":
         """Put a frame of the one message together, or some of it, from *place* on."""
@@ -76,17 +84,16 @@ class Snapshot:
         begun = place.begun
         for run in place.runs:
             if run.begins:
-                name = self._rows[run.table][0].name
-                said.append(b"%b%b:[" % (b"," if run.table else b"", quote(name)))
+                said += b"," if run.table else b"", self._names[run.table], b":["
             if run.rows:
-                said.append((b"," if begun else b"") + b",".join(run.rows))
+                said += b"," if begun else b"", b",".join(run.rows)
             begun = not run.ends and (begun or bool(run.rows))
             if run.ends:
                 said.append(b"]")
         if last:
             said.append(b"}}")
         kind = CONTINUATION if place.frame else TEXT
-        whole = frame(b"".join(said), kind, final=last)
+        whole = frame_of(said, kind, final=last)
         return _Made(whole, None if last else place.after(begun=begun))
 
     def _go_on(self, place: "_Place") -> tuple["_Place", bool]:
@@ -100,10 +107,10 @@ class Snapshot:
         while t < len(self._rows) and not full and scanned < _SCANNED:
             table, rows = self._rows[t]
             some = self._judged if self._is_work(table) else self._some
-            taken, end, full = some(table, rows, at, PIECE - size, _SCANNED - scanned)
+            taken, end, more, full = some(table, rows, at, PIECE - size, _SCANNED - scanned)
             if end > at or end == len(rows):
                 runs = (*runs, _Run(t, at == 0, taken, end == len(rows)))
-            size += sum(map(len, taken))
+            size += more
             scanned += end - at if self._is_work(table) else 0
             t, at = (t + 1, 0) if end == len(rows) else (t, end)
         return place._replace(table=t, row=at, size=size, runs=runs), full
@@ -114,32 +121,36 @@ class Snapshot:
 
     def _some(
         self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
-    ) -> tuple[list[bytes], int, bool]:
-        """Return rows from *at* on that fill *room* bytes, where they end, and whether they do."""
+    ) -> tuple[list[bytes], int, int, bool]:
+        """Return rows from *at* on that fill *room* bytes, where they end, how many bytes they
+        have, and whether they fill it.
+        """
         taken: list[bytes] = []
-        while at < len(rows) and room > 0:
+        size = 0
+        while at < len(rows) and size < room:
             step = rows[at : at + 64]
             taken += step
-            room -= sum(map(len, step))
+            size += sum(map(len, step))
             at += len(step)
-        return taken, at, room <= 0
+        return taken, at, size, size >= room
 
     def _judged(
         self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
-    ) -> tuple[list[bytes], int, bool]:
+    ) -> tuple[list[bytes], int, int, bool]:
         """Return what may be seen of the next *most* rows; the last has found no room if full."""
         where = self._view.wheres.get(table.name)
         taken: list[bytes] = []
+        size = 0
         for line in rows[at : at + most]:
             row = table.decode(line)
             if where is None or where.holds(row):
                 seen = table.trim(line, row)
-                if room < min(len(seen), PIECE):
-                    return taken, at, True
+                if room - size < min(len(seen), PIECE):
+                    return taken, at, size, True
                 taken.append(seen)
-                room -= len(seen)
+                size += len(seen)
             at += 1
-        return taken, at, False
+        return taken, at, size, False
 
     def _head(self, extra: bytes) -> bytes:
         return b'{"type":"SNAPSHOT",%b,"seq":%d%b,"data":{' % (

@@ -17,13 +17,17 @@ class Record(NamedTuple):
     json: bytes
 
 
+Holders = str | dict[str, None]
+"""The only row that has a key, as nearly all that are unique; or several, in order of arrival."""
+
+
 class Rows:
     """One table in memory. An index's key leads to the ids that have it, in order of arrival."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
         self.records: dict[str, Record] = {}
-        self.indexes: dict[Index, dict[Key, dict[str, None]]] = {i: {} for i in table.indexes}
+        self.indexes: dict[Index, dict[Key, Holders]] = {i: {} for i in table.indexes}
         self._lines: list[bytes] | None = None
 
     def lines(self) -> Sequence[bytes]:
@@ -36,11 +40,10 @@ class Rows:
         self._lines = None
         self.records[identifier] = record
         for index, ids in self.indexes.items():
-            key, was = index.key(row), index.key(old) if old else None
-            if key != was or old is None:
+            key, was = index.key(row), None if old is None else index.key(old)
+            if key != was:
                 _unlink(ids, was, identifier)
-                if key is not None:
-                    ids.setdefault(key, {})[identifier] = None
+                _link(ids, key, identifier)
 
     def drop(self, identifier: str, old: Row) -> None:
         self._lines = None
@@ -49,12 +52,26 @@ class Rows:
             _unlink(ids, index.key(old), identifier)
 
 
-def _unlink(ids: dict[Key, dict[str, None]], key: Key | None, identifier: str) -> None:
-    if key is not None:
-        holders = ids[key]
+def _link(ids: dict[Key, Holders], key: Key | None, identifier: str) -> None:
+    if key is None:
+        return
+    holders = ids.get(key)
+    if holders is None:
+        ids[key] = identifier
+    elif isinstance(holders, str):
+        ids[key] = {holders: None, identifier: None}
+    else:
+        holders[identifier] = None
+
+
+def _unlink(ids: dict[Key, Holders], key: Key | None, identifier: str) -> None:
+    if key is None:
+        return
+    holders = ids[key]
+    if not isinstance(holders, str):
         del holders[identifier]
-        if not holders:
-            del ids[key]
+    if isinstance(holders, str) or not holders:
+        del ids[key]
 
 
 class State:
@@ -74,7 +91,12 @@ class State:
 
     def holders(self, table: str, index: Index, key: Key) -> Iterator[str]:
         """Yield the ids of the rows whose *index* has *key*."""
-        return iter(self.tables[table].indexes[index].get(key, ()))
+        holders = self.tables[table].indexes[index].get(key, ())
+        return iter((holders,) if isinstance(holders, str) else holders)
+
+    def is_free(self, table: str, index: Index, key: Key) -> bool:
+        """Tell whether no row's *index* has *key*."""
+        return key not in self.tables[table].indexes[index]
 
     def counter(self, key: CounterKey) -> int | None:
         return self.counters.get(key)

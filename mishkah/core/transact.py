@@ -10,7 +10,7 @@ from msgspec import UNSET
 from mishkah.core.adding import UNNAMED, added
 from mishkah.core.commands import ops_of
 from mishkah.core.commit import Change, Commit, Name
-from mishkah.core.draft import Draft, Ground
+from mishkah.core.draft import Draft
 from mishkah.core.errors import (
     BadMessage,
     Conflict,
@@ -22,16 +22,15 @@ from mishkah.core.errors import (
     Text,
     pointer,
 )
-from mishkah.core.filling import Occasion, changed, complete
+from mishkah.core.filling import Occasion, changed, complete, occasion
 from mishkah.core.grants import DELETE, INSERT, UPDATE, Grant, Place, TableGrant, everything
 from mishkah.core.judging import Rules, judge
 from mishkah.core.messages import Delete, Insert, Next, Op, Transaction, Update, Write
 from mishkah.core.numbering import NO_SEQUENCE, check_numbers, next_number, number_row
-from mishkah.core.references import Left, referring
+from mishkah.core.references import Left, Touched, referring
 from mishkah.core.rules import CASCADE, SET_NULL
 from mishkah.core.schema import Row, Table
 from mishkah.core.seen import Seen
-from mishkah.core.values import stamp
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,12 +52,22 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     grant: Grant | None = None
 
 
-def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
-    """Return the commit *seq* that *asked* makes of *ground*, or raise `Refused`.
+def transact(draft: Draft, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
+    """Return the commit *seq* that *asked* makes, now drawn on *draft*, or raise `Refused`.
 
-    *ground* is untouched; *at* has a zone. A refusal has every error of the command.
+    Then *draft* is as it was. *at* has a zone. A refusal has every error of the command.
     """
-    work = _Work(Draft(ground), seq, asked, rules, at.astimezone(rules.zone))
+    draft.begin()
+    try:
+        return _drawn(draft, seq, asked, rules, at)
+    except BaseException:
+        draft.take_back()
+        raise
+
+
+def _drawn(draft: Draft, seq: int, asked: Asked, rules: Rules, at: datetime) -> Commit:
+    by = occasion(at, rules.zone, importing=asked.importing)
+    work = _Work(draft, seq, asked, rules, by)
     many = isinstance(asked.command, Transaction)
     numbers = work.take(asked.command) if isinstance(asked.command, Next) else ()
     refusals: list[Refused] = []
@@ -68,14 +77,14 @@ def transact(ground: Ground, seq: int, asked: Asked, rules: Rules, at: datetime)
         except Refused as refusal:
             refusals.append(refusal)
     if not refusals:
-        refusals = judge(work.draft, work.touched, work.left, rules, work.grant)
+        refusals = judge(draft, work.touched, work.left, rules, work.grant)
     if refusals:
         _refuse(refusals)
     return Commit(
         seq=seq,
-        at=stamp(at),
-        changes=tuple(work.draft.changes),
-        counters=work.draft.taken,
+        at=by.now,
+        changes=tuple(draft.changes),
+        counters=tuple(draft.taken.values()),
         name=asked.name,
         client=asked.client,
         ref=asked.command.ref,
@@ -100,17 +109,15 @@ def _refuse(refusals: list[Refused]) -> NoReturn:
 class _Work:
     """One command being drawn."""
 
-    def __init__(self, draft: Draft, seq: int, asked: Asked, rules: Rules, local: datetime) -> None:
+    def __init__(self, draft: Draft, seq: int, asked: Asked, rules: Rules, by: Occasion) -> None:
         self.draft = draft
         self.grant = asked.grant or everything(rules.schema)
         self._named = asked.name is not None
         self._seen = asked.seen
         self._seq = seq
         self._rules = rules
-        self._local = local
-        today = local.date().isoformat()
-        self._by = Occasion(now=stamp(local), today=today, importing=asked.importing)
-        self.touched: dict[tuple[str, str], tuple[Row | None, Place]] = {}
+        self._by = by
+        self.touched: dict[tuple[str, str], Touched] = {}
         self.left: list[Left] = []
 
     def take(self, asked: Next) -> tuple[str, ...]:
@@ -119,9 +126,8 @@ class _Work:
         leave.permit(INSERT, ())
         for sequence in self._rules.sequences.get(asked.table, ()):
             if sequence.field == asked.field and asked.field in leave.known:
-                return tuple(
-                    next_number(self.draft, sequence, self._local) for _ in range(asked.count)
-                )
+                local = self._by.local
+                return tuple(next_number(self.draft, sequence, local) for _ in range(asked.count))
         raise InvalidRow(None, (Detail(pointer("field"), "sequence", NO_SEQUENCE),))
 
     def do(self, op: Op, at: Place) -> None:
@@ -141,10 +147,14 @@ class _Work:
         data: Row = op.data
         ours: Collection[str] = ()
         if sequences:
-            data = number_row(self.draft, sequences, op.data, self._local)
+            data = number_row(self.draft, sequences, op.data, self._by.local)
             ours = data.keys() - op.data.keys()
-        row = complete(table, data, self._by, wrong, *at, known=leave.known, ours=ours)
-        if sequences:
+        row = None
+        if leave.knows_all and not self._by.importing:
+            row = self._rules.straight[table.name](data, self._by.now, self._by.today)
+        if row is None:
+            row = complete(table, data, self._by, wrong, *at, known=leave.known, ours=ours)
+        if [sequence for sequence in sequences if sequence.field in op.data]:
             given = {name: value for name, value in op.data.items() if name in leave.known}
             check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
         taken: list[Detail] = []
@@ -256,8 +266,9 @@ class _Work:
             json=table.encode(new),
         )
         self.draft.put(change, self._seq)
-        first, _ = self.touched.get((table.name, identifier), (before, at))
-        self.touched[table.name, identifier] = (first, at)
+        known = self.touched.get((table.name, identifier))
+        first = before if known is None else known.before
+        self.touched[table.name, identifier] = Touched(first, new, at)
 
     def _check_unique(
         self,
@@ -273,7 +284,7 @@ class _Work:
             if not any(name in changed for name in index.fields):
                 continue
             key = index.key(row)
-            if key is None:
+            if key is None or self.draft.is_free(table.name, index, key):
                 continue
             if any(holder != identifier for holder in self.draft.holders(table.name, index, key)):
                 if not all(map(leave.reads_field, index.fields)):

@@ -57,6 +57,9 @@ def number(literal: str) -> int | Decimal:
     One value has one form: ``1.0`` is the integer 1, ``1.50`` is 1.5. A number that no type takes
     is never computed with; one of more than 400 characters is `BEYOND`.
     """
+    short = len(literal) <= MAX_DIGITS and literal[-1] in "123456789" and "." in literal
+    if short and "e" not in literal and "E" not in literal:
+        return Decimal(literal)  # as nearly all that come, it has its one form already
     if len(literal) > _EXACT.prec:
         return BEYOND
     try:
@@ -71,7 +74,7 @@ def number(literal: str) -> int | Decimal:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise Wrong("type", Text("This must be text", "يجب أن تكون القيمة نصًا"))
-    if _NOT_TEXT.search(value):
+    if not value.isprintable() and _NOT_TEXT.search(value):
         raise Wrong(
             "text",
             Text("This text holds a character that is not allowed", "في النص حرف غير مسموح به"),

@@ -69,7 +69,9 @@ class Connection:
                     self._limited["handshake"] += 1
                 return None
             if head.upgrades:
-                return Handover(head, bytes(self._received))
+                rest = bytes(self._received)
+                del self._h11, self._received  # nobody reads HTTP here again, for hours perhaps
+                return Handover(head, rest)
             await self._respond(head, self)
             if self._h11.our_state is not h11.DONE or not await self._skim():
                 return None
@@ -230,6 +232,10 @@ class _Body:
 
 Respond = Callable[[Head, Connection], Awaitable[None]]
 """Answer one request: read its body if need be, and write the response."""
+
+
+_SPENT = h11.Connection(h11.SERVER)
+"""What stands where no further request will be read."""
 
 
 def _fresh() -> h11.Connection:

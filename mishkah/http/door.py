@@ -122,7 +122,10 @@ class Door:
                 behind = None if who.address == address else self._limited_as(who.address)
                 with self._crowd.counted(behind):
                     self._admit(who)
-                    await self._open(stream, handover, who, nursery)
+                    opened = await self._open(stream, handover, who, nursery)
+                    del handover  # its headers, while the socket is open
+                    if opened is not None:
+                        await self._serve(*opened)
         except Turned as turned:
             await connection.turn_away(turned)
 
@@ -155,8 +158,8 @@ class Door:
 
     async def _open(
         self, stream: trio.abc.Stream, handover: Handover, caller: Caller, nursery: trio.Nursery
-    ) -> None:
-        """Let a WebSocket in and serve it. Raises `Turned`."""
+    ) -> tuple[WebSocketConnection, Guard, Upgrade] | None:
+        """Let a WebSocket in, unless its handshake takes too long. Raises `Turned`."""
         head, limits = handover.head, self._limits
         upgrade = read_upgrade(head, caller, self._guests.origins)
         watch = Watch(limits.message, limits.fragments)
@@ -170,13 +173,16 @@ class Door:
             ws = await request.accept(subprotocol=SUBPROTOCOL if upgrade.v1 else None)
         if shaking.cancelled_caught:
             self._limited["handshake"] += 1
-            return
+            return None
         guard.opened(ws)
+        return ws, guard, upgrade
+
+    async def _serve(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
         self._inside.add(guard)
         try:
             await self._answer(ws, guard, upgrade)
             await guard.aclose()
         finally:
             self._inside.discard(guard)
-            if watch.violation is not None and watch.violation.limit:
-                self._limited[watch.violation.limit] += 1
+            if guard.violation is not None and guard.violation.limit:
+                self._limited[guard.violation.limit] += 1

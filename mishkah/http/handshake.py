@@ -5,16 +5,19 @@ No I/O; decided before trio-websocket sees it, which takes a bad one worse.
 
 import base64
 import binascii
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
+from mishkah.core.messages import Subscribe
 from mishkah.http.credentials import token_of
 from mishkah.http.guests import Caller
 from mishkah.http.head import Head
 from mishkah.http.turned import Turned
 
 SUBPROTOCOL = "mishkah.v1"
+_NUMBER = re.compile(r"\d{1,16}", re.ASCII)
 
 
 class Upgrade(msgspec.Struct, frozen=True):
@@ -33,6 +36,16 @@ class Upgrade(msgspec.Struct, frozen=True):
         """Return the one value of *name*, None without it, and "" where it is given twice."""
         values = [value for key, value in self.query if key == name]
         return "" if len(values) > 1 else next(iter(values), None)
+
+    @property
+    def subscription(self) -> Subscribe:
+        """What a seed socket's URL asks for; a cursor that is none is as none at all."""
+        tables, since = self.parameter("tables"), self.parameter("since")
+        return Subscribe(
+            tables=None if tables is None else tables.split(","),
+            since=int(since) if since and _NUMBER.fullmatch(since) else None,
+            epoch=self.parameter("epoch"),
+        )
 
 
 def read_upgrade(

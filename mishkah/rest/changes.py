@@ -14,8 +14,9 @@ from mishkah.core.frames import GOING_AWAY, payloads
 from mishkah.core.messages import Subscribe
 from mishkah.core.views import Shown, View, read_view
 from mishkah.core.wire import seen_as
-from mishkah.feed import Listener, Mail, Outbox
+from mishkah.feed import Mail, Outbox
 from mishkah.following import follow
+from mishkah.listener import Listener
 from mishkah.requests import Join, Missed
 from mishkah.rest.asking import Desk, Place
 from mishkah.rest.problems import Problem

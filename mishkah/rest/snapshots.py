@@ -12,8 +12,9 @@ from mishkah.core.frames import payloads
 from mishkah.core.messages import Subscribe
 from mishkah.core.views import View, read_view
 from mishkah.core.wire import seen_as
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.http.turned import CutOff
+from mishkah.listener import Listener
 from mishkah.requests import Join
 from mishkah.rest.asking import Desk, Place
 from mishkah.rest.changes import raise_error

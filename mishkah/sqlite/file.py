@@ -19,7 +19,7 @@ from mishkah.sqlite.lines import ENTRIES, FORMAT, FROM_OLDER, HOUSE, OLDER, Head
 from mishkah.sqlite.migrating import Blocked, Migration, Plan, read_source
 from mishkah.sqlite.reading import UNREADABLE, Mismatch, load_state, read_commits, read_names
 from mishkah.sqlite.tables import SqlTable, checksum, ddl
-from mishkah.sqlite.writing import write_commit
+from mishkah.sqlite.writing import write_commits
 
 T = TypeVar("T")
 
@@ -119,22 +119,31 @@ class StoreFile:
 
     def append(self, commits: Sequence[Commit]) -> None:
         """Keep *commits* in one transaction; see `Journal.append`."""
+        self.write(commits)
+        self.commit()
+
+    def write(self, commits: Sequence[Commit]) -> None:
+        """Write *commits* in a transaction that `commit` makes durable; it is to follow at once."""
         head = Head.decode(self._head.encode())
-        written = False
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for commit in commits:
-                write_commit(self._db, self._tables, self.schema, commit, head)
+            write_commits(self._db, self._tables, self.schema, commits, head)
             set_meta(self._db, "head", head.encode())
-            written = True
-            self._db.execute("COMMIT")
         except apsw.Error as error:
-            raise self._rolled_back(error, written) from error
+            raise self._rolled_back(error, written=False) from error
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        self._head = head
+        self._written = head
+
+    def commit(self) -> None:
+        """Make durable what was written; raises as `append` does."""
+        try:
+            self._db.execute("COMMIT")
+        except apsw.Error as error:
+            raise self._rolled_back(error, written=True) from error
+        self._head = self._written
 
     def _open(self, synchronous: str) -> None:
         db = self._db
@@ -212,7 +221,7 @@ class StoreFile:
             message = f"{self.path}: what it holds does not read as what was written"
             raise JournalDamaged(message) from error
 
-    def _rolled_back(self, error: apsw.Error, written: bool) -> Exception:
+    def _rolled_back(self, error: apsw.Error, *, written: bool) -> Exception:
         """Undo the transaction that met *error*; return what to tell the store."""
         try:
             if self._db.in_transaction:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 import trio
 
@@ -18,23 +18,27 @@ from mishkah.journal import Journal, Named, NameKey
 from mishkah.sqlite.file import StoreFile
 from mishkah.sqlite.reader import SqliteReader
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 SLOW_SECONDS = 0.002
-"""Commits that usually take longer than this go to a thread."""
+"""What usually takes longer than this goes to a thread."""
 
 
 class SqliteJournal:
-    """A `Journal` in a `StoreFile`: on the loop while it is quick, in a thread when it is not.
+    """A `Journal` in a `StoreFile`: on the loop while that is quick, in a thread when it is not.
 
     A short commit on the loop costs less than the way to a thread and back; a slow disk must not
-    hold up the other stores. Which it is, the last commits tell.
+    hold up the other stores. Which it is, the last commits tell. What is written before the commit
+    takes the processor, not the disk: in a thread it would only contend with the loop for it.
     """
 
     def __init__(self, file: StoreFile) -> None:
         self.reader = SqliteReader(file.path, file.epoch, file.schema)
         self._file = file
-        self._usual = 0.0
+        self._commit = _Call(file.commit)
+        self._names = _Call(file.names)
+        self._commits = _Call(file.commits)
 
     @property
     def epoch(self) -> str:
@@ -48,21 +52,36 @@ class SqliteJournal:
         return await trio.to_thread.run_sync(self._file.load)
 
     async def append(self, commits: Sequence[Commit]) -> None:
-        begun = time.perf_counter()
-        await self._run(self._file.append, commits)
-        self._usual += (time.perf_counter() - begun - self._usual) / 8
+        self._file.write(commits)
+        with trio.CancelScope(shield=True):  # nothing may come between
+            await self._commit()
 
     async def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
-        return await self._run(self._file.names, wanted)
+        return await self._names(wanted)
 
     async def commits(self, after: int, upto: int) -> list[Commit]:
-        return await self._run(self._file.commits, after, upto)
+        return await self._commits(after, upto)
 
-    async def _run(self, call: Callable[..., T], *arguments: Any) -> T:
+
+class _Call(Generic[P, T]):
+    """A call that blocks: done on the loop while it usually takes less than `SLOW_SECONDS`."""
+
+    def __init__(self, call: Callable[P, T]) -> None:
+        self._call = call
+        self._usual = 0.0
+
+    async def __call__(self, *arguments: P.args, **options: P.kwargs) -> T:
+        call = partial(self._timed, *arguments, **options)
         if self._usual > SLOW_SECONDS:
-            return await trio.to_thread.run_sync(call, *arguments)
+            return await trio.to_thread.run_sync(call)
         await trio.lowlevel.checkpoint()
-        return call(*arguments)
+        return call()
+
+    def _timed(self, *arguments: P.args, **options: P.kwargs) -> T:
+        begun = time.perf_counter()  # of the call alone, and not of who else has a turn
+        found = self._call(*arguments, **options)
+        self._usual += (time.perf_counter() - begun - self._usual) / 8
+        return found
 
 
 class SqliteJournals:

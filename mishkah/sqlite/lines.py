@@ -71,4 +71,9 @@ def entry_sum(*line: Any) -> int:
     the checksum that it was written with.
     """
     *told, device, session = line
-    return checksum(*told) if device is None and session is None else checksum(*line)
+    return checksum(*(told if device is None and session is None else line))
+
+
+def name_sum(client: str, ref: str, seq: int, digest: bytes) -> int:
+    """Return the checksum of one line of `_names`."""
+    return checksum(client, ref, seq, digest.hex())

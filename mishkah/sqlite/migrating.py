@@ -92,7 +92,7 @@ class Migration:
             head.seq += 1
             head.schema = head.seq
             commit = Commit(seq=head.seq, at=at, changes=(), schema=self._new.source)
-            write_log(db, commit, self._new, head.log)
+            write_log(db, [commit], self._new, head.log)
         return head
 
     def _write_rows(self, name: str) -> list[int]:

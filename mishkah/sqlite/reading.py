@@ -11,7 +11,7 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import Record, State
 from mishkah.journal import Named, NameKey
 from mishkah.reader import READ_BYTES, last_of_row
-from mishkah.sqlite.lines import ENTRIES, FORMAT, Head, add, entry_sum
+from mishkah.sqlite.lines import ENTRIES, FORMAT, Head, add, entry_sum, name_sum
 from mishkah.sqlite.tables import SqlTable, checksum, row_sum
 
 
@@ -79,7 +79,7 @@ def _load_counters(db: apsw.Connection, state: State) -> list[int]:
 def _check_names(db: apsw.Connection) -> list[int]:
     found = [0, 0]
     for line in _lines(db, "SELECT client,ref,seq,digest,sum FROM _names"):
-        _verify("_names", checksum(*line[:-1]), line[-1])
+        _verify("_names", name_sum(*line[:-1]), line[-1])
         add(found, 1, line[-1])
     return found
 
@@ -90,11 +90,13 @@ def _lines(db: apsw.Connection, sql: str, *values: Any) -> Iterable[tuple[Any, .
 
 def read_names(db: apsw.Connection, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
     found: dict[NameKey, Named] = {}
-    sql = "SELECT seq, digest, sum FROM _names WHERE client=? AND ref=?"
-    for key in wanted:
-        for seq, digest, stored in _lines(db, sql, *key):
-            _verify("_names", checksum(*key, seq, digest), stored)
-            found[key] = Named(seq, digest)
+    sql = """
+        SELECT n.client, n.ref, n.seq, n.digest, n.sum FROM json_each(?) AS wanted
+        CROSS JOIN _names AS n ON n.client = wanted.value->>0 AND n.ref = wanted.value->>1"""
+    for *line, stored in _lines(db, sql, msgspec.json.encode(list(wanted)).decode()):
+        client, ref, seq, digest = line
+        _verify("_names", name_sum(*line), stored)
+        found[client, ref] = Named(seq, digest)
     return found
 
 

@@ -4,7 +4,7 @@ Decimals of 15 digits survive SQLite's doubles (IEEE 754 keeps 15 decimal digits
 bound as doubles and read back through their shortest spelling.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
@@ -74,8 +74,8 @@ def _plain_name(table: Table, index: Index) -> str:
 
 
 def checksum(*values: object) -> int:
-    """Return the CRC-32 of what one line of a table says."""
-    return crc32(_encode([v.hex() if isinstance(v, bytes) else v for v in values]))
+    """Return the CRC-32 of what one line of a table says; bytes are given as their hex digits."""
+    return crc32(_encode(values))
 
 
 def row_sum(table: str, identifier: str, seq: int, line: bytes) -> int:
@@ -89,7 +89,7 @@ class SqlTable:
     def __init__(self, table: Table) -> None:
         self.table = table
         fields = list(table.fields.values())
-        self._to = [(f.name, _TO_SQL.get(f.type)) for f in fields]
+        self._converted = [(i, _TO_SQL[f.type]) for i, f in enumerate(fields) if f.type in _TO_SQL]
         self._from = [(f.name, _FROM_SQL.get(f.type)) for f in fields]
         name = quoted(table.name)
         columns = [quoted(f.name) for f in fields] + ["_seq", "_sum"]
@@ -105,18 +105,16 @@ class SqlTable:
     def bind(self, change: Change, seq: int) -> tuple[Any, ...]:
         """Return the columns of a row that is there after *change*."""
         assert change.new is not None
-        return (
-            *self.columns(change.new),
-            seq,
-            row_sum(self.table.name, change.id, seq, change.json),
-        )
+        stored = row_sum(self.table.name, change.id, seq, change.json)
+        return (*self.columns(change.new), seq, stored)
 
     def columns(self, row: Row) -> list[Any]:
-        """Return the values of *row* as SQLite takes them."""
-        return [
-            row[name] if convert is None or row[name] is None else convert(row[name])
-            for name, convert in self._to
-        ]
+        """Return the values of *row*, which has all fields in their order, as SQLite takes them."""
+        columns = list(row.values())
+        for i, convert in self._converted:
+            if columns[i] is not None:
+                columns[i] = convert(columns[i])
+        return columns
 
     def value(self, field: str, kept: Any) -> Any:
         """Return *kept*, a value of *field*, as SQLite takes it."""
@@ -147,3 +145,7 @@ class SqlTable:
         if before is None:
             return 0
         return row_sum(self.table.name, change.id, change.was, self.table.encode(before))
+
+
+SqlTables = Mapping[str, SqlTable]
+"""The tables of one schema by their names."""

@@ -14,7 +14,7 @@ from support.frames import whole_frames
 from support.stalled import HELLO, Stalled, masked
 from support.talking import SHOP, insert, subscribe, until_synced
 
-from mishkah.feed import CHUNK
+from mishkah.letters import CHUNK
 from mishkah.testing import ALL, FakeGate, FaultyJournals, open_test_house, write_installation
 
 MANY = 6_000

@@ -11,7 +11,7 @@ from mishkah.core import wire
 from mishkah.core.access import Role, grant_of
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit, Name
-from mishkah.core.draft import View
+from mishkah.core.draft import Draft, View
 from mishkah.core.errors import Invalid, Refused
 from mishkah.core.frames import payloads
 from mishkah.core.grants import Grant
@@ -83,7 +83,7 @@ class Shop:
         command: Any = decode(msgspec.json.encode({"ref": "r", **message}).decode())
         name = Name("me", "r", b"")
         asked = Asked(command=command, name=name, grant=grant, **more)
-        commit = transact(self.state, self.state.seq + 1, asked, self.rules, NOON)
+        commit = transact(Draft(self.state), self.state.seq + 1, asked, self.rules, NOON)
         self.state.apply(commit)
         self.commits.append(commit)
         return commit

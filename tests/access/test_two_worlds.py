@@ -7,6 +7,7 @@ worlds are tried for each role.
 """
 
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from support.tongue import HELLO, SHOP, Tongue
 from support.worlds import ROLES, V1, World, seed_socket, world
 from trio.testing import MockClock
+
+from mishkah.testing import NOON
 
 PAIRS = int(os.environ.get("MISHKAH_WORLDS", "6"))
 STEPS = 150
@@ -27,9 +30,14 @@ async def test_nothing_tells_which_world_it_is(
     tongue = Tongue(f"{role}{seed}")
     told: list[Any] = []
     crowd = seed % 3 == 0
+    step = 0
+
+    def clock() -> datetime:
+        return NOON + timedelta(seconds=step)
+
     async with (
-        world(tmp_path, 0, role, crowd=crowd) as one,
-        world(tmp_path, 1, role, crowd=crowd) as other,
+        world(tmp_path, 0, role, clock, crowd=crowd) as one,
+        world(tmp_path, 1, role, clock, crowd=crowd) as other,
     ):
         for step in range(STEPS):
             said, *heard = await _say_anything(tongue, (one, other), step)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mishkah.core import csvlines, exchange
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Finding
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert, Transaction
@@ -69,7 +70,7 @@ def kept(rows: list[tuple[str, dict[str, Any]]]) -> State:
     state = State(RULES.schema)
     if rows:
         command = Transaction(ops=[Insert(table=table, data=row) for table, row in rows])
-        state.apply(transact(state, 1, Asked(command=command, importing=True), RULES, NOW))
+        state.apply(transact(Draft(state), 1, Asked(command=command, importing=True), RULES, NOW))
     return state
 
 

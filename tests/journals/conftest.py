@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from mishkah.core.commands import decode, digest
 from mishkah.core.commit import Commit, Name
+from mishkah.core.draft import Draft
 from mishkah.core.ids import StoreId
 from mishkah.core.judging import Rules
 from mishkah.core.schema import Schema, with_unique
@@ -76,7 +77,7 @@ class Writer:
             **self.by,
         )
         at = datetime(2025, 10, 29, 12, 0, self.state.seq % 60, tzinfo=UTC)
-        commit = transact(self.state, self.state.seq + 1, asked, self.rules, at)
+        commit = transact(Draft(self.state), self.state.seq + 1, asked, self.rules, at)
         self.state.apply(commit)
         self.history.append(commit)
         return commit

@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
+from mishkah.core.draft import Draft
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert
 from mishkah.core.schema import Schema
@@ -45,7 +46,7 @@ def path(tmp_path: Path) -> Path:
     state = file.load()
     for row in ROWS:
         asked = Asked(command=Insert(table="item", data=row))
-        commit = transact(state, state.seq + 1, asked, Rules(schema=schema), NOON)
+        commit = transact(Draft(state), state.seq + 1, asked, Rules(schema=schema), NOON)
         file.append([commit])
         state.apply(commit)
     file.close()

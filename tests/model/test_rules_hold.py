@@ -17,6 +17,7 @@ from support.rulebook import Data, broken
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Name
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Refused
 from mishkah.core.judging import Rules
 from mishkah.core.seeding import Seeded
@@ -66,7 +67,7 @@ def test_no_write_leaves_what_breaks_a_rule() -> None:
                 command=decode(json.dumps(message, default=float)), name=Name("c", str(i), b"")
             )
             try:
-                commit = transact(state, state.seq + 1, asked, rules, NOW)
+                commit = transact(Draft(state), state.seq + 1, asked, rules, NOW)
             except Refused as refusal:
                 came[refusal.code] += 1
                 assert held(state) == before

@@ -161,7 +161,6 @@ class StoreModel(RuleBasedStateMachine):
             assert refusal.details
             return
         self.model = expected
-        self.draft.add(commit)
         self.batch.append(commit)
 
     @rule(op=OP)

@@ -13,6 +13,7 @@ from mishkah import store as stores
 from mishkah.client import Undone, greeting, machine
 from mishkah.core import wire
 from mishkah.core.commit import Commit
+from mishkah.core.draft import Draft
 from mishkah.core.seen import Seen
 from mishkah.core.views import View
 from mishkah.feed import Outbox
@@ -79,9 +80,13 @@ def does_half(patch: Patch) -> Rules:
     """Keep one change of a transaction."""
     whole = stores.transact
 
-    def half(*asked: Any) -> Commit:
-        commit = whole(*asked)
-        return msgspec.structs.replace(commit, changes=commit.changes[:1])
+    def half(draft: Draft, *asked: Any) -> Commit:
+        commit = whole(draft, *asked)
+        kept = commit.changes[:1]
+        draft.take_back()
+        for change in kept:
+            draft.put(change, commit.seq)
+        return msgspec.structs.replace(commit, changes=kept)
 
     patch.setattr(stores, "transact", half)
     return Rules()
@@ -98,7 +103,7 @@ def drops(patch: Patch) -> Rules:
     put = Outbox.put
 
     def put_or_drop(self: Outbox, listener: Any, pieces: Any) -> None:
-        if self._size <= self._limit:
+        if self.size <= self._limit:
             put(self, listener, pieces)
 
     patch.setattr(Outbox, "put", put_or_drop)

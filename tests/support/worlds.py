@@ -9,8 +9,9 @@ from typing import Any
 import trio
 import trio.testing
 
+from mishkah.clock import Clock
 from mishkah.limits import Limits
-from mishkah.testing import ALL, FakeGate, TestHouse, open_test_house, ticking, write_json
+from mishkah.testing import ALL, FakeGate, TestHouse, open_test_house, write_json
 from support.stalled import masked
 
 KEY = {"type": "text", "primaryKey": True}
@@ -254,7 +255,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path, number: int, role: str, *, crowd: bool) -> AsyncIterator[World]:
+async def world(
+    folder: Path, number: int, role: str, clock: Clock, *, crowd: bool
+) -> AsyncIterator[World]:
     gate = FakeGate()
     gate.role("owner", ALL)
     gate.role("low", *ROLES[role])
@@ -263,7 +266,7 @@ async def world(folder: Path, number: int, role: str, *, crowd: bool) -> AsyncIt
     data = install(folder / str(number), number, crowd=crowd)
     limits = Limits(rate=1e6, address_rate=1e6, user_rate=1e6)
     async with (
-        open_test_house(data, gate=gate, clock=ticking(), limits=limits) as house,
+        open_test_house(data, gate=gate, clock=clock, limits=limits) as house,
         trio.open_nursery() as nursery,
         house.v1("o", token="own") as owner,
     ):

@@ -15,10 +15,12 @@ from mishkah.core.frames import Watch, frame
 from mishkah.core.ids import StoreId
 from mishkah.http.guard import Guard
 from mishkah.http.inlet import Inlet
+from mishkah.http.outlet import Outlet
+from mishkah.listener import Listener
 
 
-def listener_of(outbox: feed.Outbox) -> feed.Listener:
-    listener = feed.Listener(outbox, StoreId("b", "m"), seed=True)
+def listener_of(outbox: feed.Outbox) -> Listener:
+    listener = Listener(outbox, StoreId("b", "m"), seed=True)
     listener.live = True
     return listener
 
@@ -125,8 +127,8 @@ async def connected() -> tuple[trio.SocketStream, trio.SocketStream]:
 async def test_what_the_system_takes_in_part_is_finished_before_anything_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It should take all, as the guard has asked how much it has room for; here it has not."""
-    monkeypatch.setattr(Guard, "_at_once", lambda guard: 2**30)
+    """It should take all, as the outlet has asked how much it has room for; here it has not."""
+    monkeypatch.setattr(Outlet, "_at_once", lambda outlet: 2**30)
     ours, theirs = await connected()
     async with ours, theirs:
         guard = guarding(ours)

@@ -10,10 +10,13 @@ from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
 from mishkah import feed
+from mishkah.core.frames import GOING_AWAY
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
 from mishkah.gate import OpenGate
+from mishkah.letters import CHUNK
 from mishkah.limits import Limits
+from mishkah.listener import Listener
 from mishkah.rates import Rates
 from mishkah.rights import Rights
 from mishkah.session import Session
@@ -101,8 +104,8 @@ async def test_much_at_once_sends_nobody_away_who_reads(
             ops = [{"type": "DELETE", "table": "item", "id": f"i{n}"} for n in range(1000)]
 
 
-def listener_of(outbox: feed.Outbox) -> feed.Listener:
-    listener = feed.Listener(outbox, StoreId("b", "m"), seed=True)
+def listener_of(outbox: feed.Outbox) -> Listener:
+    listener = Listener(outbox, StoreId("b", "m"), seed=True)
     listener.live = True
     return listener
 
@@ -164,7 +167,7 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
     outbox.close(1000)
     taken = []
     while (part := await mail(outbox)) is not None:
-        assert len(part) <= feed.CHUNK
+        assert len(part) <= CHUNK
         taken.append(part)
     assert b"".join(taken) == b"".join(sent)
 
@@ -203,7 +206,7 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
     session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
     with trio.move_on_after(60) as waited:
-        await session.run(trio.Event())
+        await session.run()
     assert waited.cancelled_caught
     assert client.said < 2 * feed.MAX_ANSWERS
 
@@ -236,3 +239,40 @@ async def test_however_many_ask_much_the_loop_goes_round_between_their_slices(
                 await trio.lowlevel.checkpoint()
                 rounds += 1
     assert rounds >= asking * rows / SLICE
+
+
+class Listening(Babbler):
+    """A socket whose client says nothing, and reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.code = 0
+
+    async def message(self) -> str:
+        await trio.sleep_forever()
+        raise AssertionError("it waits")
+
+    async def send_frames(self, pieces: Iterable[bytes]) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self, code: int, reason: str) -> None:
+        self.code = code
+        await trio.lowlevel.checkpoint()
+
+
+async def test_who_comes_in_while_the_server_stops_is_sent_away_as_the_others(
+    autojump_clock: MockClock,
+) -> None:
+    client: Any = Listening()
+
+    def nowhere(*asked: Any) -> Any:
+        raise AssertionError("no store is asked for")
+
+    rights = Rights(OpenGate(), nowhere)
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
+    session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
+    session.leave()
+    with trio.fail_after(1):
+        await session.run()
+    assert client.code == GOING_AWAY
+    session.leave()  # it is over, and stays so

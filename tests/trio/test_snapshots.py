@@ -17,8 +17,9 @@ from mishkah.core.ids import StoreId
 from mishkah.core.messages import Subscribe
 from mishkah.core.state import Record, State
 from mishkah.core.views import read_view
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.journal import MemoryJournal
+from mishkah.listener import Listener
 from mishkah.plugins import Plugins
 from mishkah.showing import Showing
 from mishkah.testing import TestHouse, open_test_house

@@ -14,8 +14,9 @@ from mishkah.core.ids import StoreId
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Subscribe
 from mishkah.core.soundness import read_schema
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
 from mishkah.journal import MemoryJournal
+from mishkah.listener import Listener
 from mishkah.requests import Ask, Join
 from mishkah.store import Store
 from mishkah.who import NOBODY, Who

@@ -11,6 +11,7 @@ from support.frames import read_stream
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Refused
 from mishkah.core.grants import Grant
 from mishkah.core.judging import Law, Rules, Validator
@@ -99,7 +100,7 @@ class Shop:
     ) -> Commit:
         """Commit what the JSON *message* asks for, or raise `Refused`."""
         asked = Asked(command=decode(json.dumps(message)), importing=importing, grant=grant)
-        commit = transact(self.state, self.state.seq + 1, asked, self.rules, at)
+        commit = transact(Draft(self.state), self.state.seq + 1, asked, self.rules, at)
         self.state.apply(commit)
         self.history.append(commit)
         return commit

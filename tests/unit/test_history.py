@@ -9,6 +9,7 @@ import pytest
 
 from mishkah.core.commands import decode
 from mishkah.core.commit import Commit, of_row
+from mishkah.core.draft import Draft
 from mishkah.core.history import SECRET, Done, Replaced, done
 from mishkah.core.judging import Rules
 from mishkah.core.schema import Table
@@ -38,7 +39,7 @@ class Log:
     def write(self, message: Any) -> Commit:
         command = decode(json.dumps(message))
         asked = Asked(command=command, client="c", user="amal", device="till-1", session="k1")
-        commit = transact(self._state, self._state.seq + 1, asked, self._rules, NOW)
+        commit = transact(Draft(self._state), self._state.seq + 1, asked, self._rules, NOW)
         self._state.apply(commit)
         return commit
 

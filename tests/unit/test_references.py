@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mishkah.core.draft import Draft
 from mishkah.core.errors import BrokenReference, Refused
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Delete, Insert, Op, Transaction, Update
@@ -52,7 +53,9 @@ class Shop:
 
     def do(self, *ops: Op) -> Any:
         command = ops[0] if len(ops) == 1 else Transaction(ops=list(ops))
-        commit = transact(self.state, self.state.seq + 1, Asked(command=command), self.rules, NOON)
+        commit = transact(
+            Draft(self.state), self.state.seq + 1, Asked(command=command), self.rules, NOON
+        )
         self.state.apply(commit)
         return commit
 

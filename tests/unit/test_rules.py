@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mishkah.core.draft import Draft
 from mishkah.core.errors import InvalidRow
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Insert, Update
@@ -25,7 +26,7 @@ def state_of(**fields: Mapping[str, Any]) -> State:
 
 def write(state: State, command: Any, at: datetime = NOON, *, importing: bool = False) -> Any:
     asked = Asked(command=command, importing=importing)
-    commit = transact(state, state.seq + 1, asked, Rules(schema=state.schema), at)
+    commit = transact(Draft(state), state.seq + 1, asked, Rules(schema=state.schema), at)
     state.apply(commit)
     return commit.changes[0].new if commit.changes else None
 

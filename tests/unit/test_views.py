@@ -18,7 +18,8 @@ from mishkah.core.snapshots import Snapshot
 from mishkah.core.views import read_view
 from mishkah.core.where import candidates, read_where
 from mishkah.dispatch import Dispatch
-from mishkah.feed import Listener, Outbox
+from mishkah.feed import Outbox
+from mishkah.listener import Listener
 
 SIGN = wire.Signature(StoreId("b", "m"), "e")
 
@@ -47,7 +48,9 @@ def test_a_view_is_the_filter_of_the_whole(
 
 
 @given(commands=COMMANDS)
-def test_the_index_finds_every_view_that_a_commit_concerns(open_shop: Any, commands: Any) -> None:
+async def test_the_index_finds_every_view_that_a_commit_concerns(
+    open_shop: Any, commands: Any
+) -> None:
     shop = open_shop()
     dispatch = Dispatch(SIGN, shop.rules.schema)
     views = [read_view(everything(shop.rules.schema), ["item"], where) for where in WHERES]
@@ -59,7 +62,7 @@ def test_the_index_finds_every_view_that_a_commit_concerns(open_shop: Any, comma
     run(shop, commands)
     for commit in shop.history:
         dispatch.note(commit)
-    dispatch.publish()
+    await dispatch.publish()
     for view, outbox in zip(views, outboxes, strict=True):
         expected = [c.seq for c in shop.history if view.shows(c.changes)]
         assert [letter.upto for letter in outbox._letters] == expected[-1:]

@@ -1,0 +1,123 @@
+"""A sheet over a state: what a refused command has drawn on it is gone, all of it."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mishkah.core.commands import decode
+from mishkah.core.draft import Draft
+from mishkah.core.errors import Refused
+from mishkah.core.judging import Rules
+from mishkah.core.messages import Write
+from mishkah.core.sequences import Rule
+from mishkah.core.transact import Asked, transact
+
+AT = datetime(2025, 10, 29, 12, tzinfo=UTC)
+KEY = {"type": "text", "primaryKey": True}
+TABLES: dict[str, Any] = {
+    "bill": {
+        "fields": {
+            "id": KEY,
+            "no": {"type": "text", "unique": True},
+            "state": {"type": "text"},
+            "total": {"type": "decimal", "max": 100},
+        },
+        "indexes": [{"fields": ["state"]}, {"fields": ["state", "total"]}],
+    },
+    "line": {
+        "fields": {
+            "id": KEY,
+            "bill": {"type": "text", "references": {"table": "bill", "onDelete": "cascade"}},
+        }
+    },
+}
+
+
+class Sheet:
+    """A draft over three bills, on which one command was drawn that was taken."""
+
+    def __init__(self, open_shop: Any) -> None:
+        shop = open_shop({"bill": {"no": Rule(format="B-{number}")}}, tables=TABLES)
+        self.rules, self.state = shop.rules, shop.state
+        for i in "123":
+            shop.run(insert(i))
+        self.draft = Draft(self.state)
+        line = {"type": "INSERT", "table": "line", "data": {"id": "x", "bill": "2"}}
+        self.ask(update("1", state="paid"), insert("4"), line)
+
+    def ask(self, *ops: Any) -> None:
+        command = decode(json.dumps({"type": "TRANSACTION", "ops": ops}))
+        assert isinstance(command, Write)
+        transact(self.draft, self.state.seq + 2, Asked(command=command), self.rules, AT)
+
+    def told(self) -> Any:
+        """Return all that the draft tells, by every way of asking."""
+        rows, held = {}, {}
+        for table in self.state.schema.tables.values():
+            for identifier in self.draft.ids(table.name):
+                record = self.draft.record(table.name, identifier)
+                assert record is not None
+                rows[table.name, identifier] = record
+                for index in table.indexes:
+                    if key := index.key(table.decode(record.json)):
+                        at = (table.name, index.fields, key)
+                        held[at] = sorted(self.draft.holders(table.name, index, key))
+        free = [
+            self.draft.holders("bill", i, ("open",))
+            for i in self.state.schema.tables["bill"].indexes
+        ]
+        return rows, held, [list(f) for f in free], self.draft.counter(("bill", "no", ""))
+
+
+def insert(identifier: str) -> dict[str, Any]:
+    data = {"id": identifier, "state": "open", "total": 1.5}
+    return {"type": "INSERT", "table": "bill", "data": data}
+
+
+def update(identifier: str, **changes: Any) -> dict[str, Any]:
+    return {"type": "UPDATE", "table": "bill", "id": identifier, "changes": changes}
+
+
+def delete(identifier: str) -> dict[str, Any]:
+    return {"type": "DELETE", "table": "bill", "id": identifier}
+
+
+@pytest.mark.parametrize(
+    "ops",
+    [
+        [insert("5")],
+        [update("1", state="open", total=2)],
+        [update("2", state=None), update("2", state="late")],
+        [delete("4"), insert("4")],
+        [delete("2")],
+        [delete("1"), insert("1"), update("1", total=9)],
+    ],
+    ids=["insert", "update", "twice", "anew", "cascade", "all"],
+)
+def test_a_refused_command_leaves_no_trace(open_shop: Any, ops: list[Any]) -> None:
+    sheet = Sheet(open_shop)
+    before = sheet.told()
+    with pytest.raises(Refused):
+        sheet.ask(*ops, update("3", total=101))
+    assert sheet.told() == before
+    sheet.ask(*ops)
+    assert sheet.told() != before
+
+
+def test_a_bug_in_a_rule_leaves_no_trace_either(open_shop: Any) -> None:
+    sheet = Sheet(open_shop)
+    before = sheet.told()
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    sheet.rules = Rules(
+        schema=sheet.rules.schema,
+        sequences=sheet.rules.sequences,
+        validators={"bill": (broken,)},
+    )
+    with pytest.raises(ZeroDivisionError):
+        sheet.ask(insert("5"))
+    assert sheet.told() == before
