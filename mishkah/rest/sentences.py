@@ -5,11 +5,12 @@ where a rule has several; ``{}`` is where a name or a number of the schema goes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from mishkah.core.adding import added
 from mishkah.core.errors import Detail, Text, UnknownTable
-from mishkah.core.filling import Occasion, changed, complete
+from mishkah.core.filling import changed, complete, occasion
 from mishkah.core.patterns import compiled
 from mishkah.core.rules import Limits
 from mishkah.core.schema import Field, Table, unknown_field
@@ -58,14 +59,13 @@ def _limits() -> Iterator[tuple[str, Text]]:
 
 
 def _rows() -> Iterator[tuple[str, Text]]:
-    by = Occasion(now="", today="")
+    by = occasion(datetime.min.replace(tzinfo=UTC), UTC, importing=False)
     wrong: list[Detail] = []
     keyed = _table(Field(name=NAME, type="text", primary_key=True))
     complete(keyed, {}, by, wrong)  # required
     changed(keyed, {NAME: "a"}, {NAME: "b"}, by, wrong)  # primaryKey
-    complete(
-        _table(Field(name=NAME, type="text", read_only=True)), {NAME: ""}, by, wrong
-    )  # readOnly
+    locked = _table(Field(name=NAME, type="text", read_only=True))
+    complete(locked, {NAME: ""}, by, wrong)  # readOnly
     yield from ((detail.rule, detail.text) for detail in wrong)
     yield "unknown", unknown_field(NAME)
     yield "table", UnknownTable.text
