@@ -11,6 +11,7 @@ import trio
 
 from mishkah.core import wire
 from mishkah.core.commands import decode
+from mishkah.core.draft import Draft
 from mishkah.core.errors import Refused
 from mishkah.core.frames import payloads
 from mishkah.core.ids import StoreId
@@ -116,7 +117,7 @@ def answer(state: State, rules: Rules, command: str) -> dict[str, Any] | None:
     """Return what a server in *state* refuses *command* with, JSON; None where it does not."""
     try:
         asked = Asked(command=decode(command), name=("c", "r"))  # type: ignore[arg-type]
-        transact(state, state.seq + 1, asked, rules, NOON)
+        transact(Draft(state), state.seq + 1, asked, rules, NOON)
     except Refused as no:
         (said,) = payloads(wire.error(no))
         refused: dict[str, Any] = json.loads(said)
@@ -140,7 +141,7 @@ async def shop(tmp_path: Path) -> tuple[Any, Any, State, Rules]:
         rules = house.house.catalog.recipe(StoreId("shop", "m")).rules
     state = State(rules.schema)
     asked = Asked(command=decode(json.dumps({"type": "INSERT", "table": "thing", "data": there})))  # type: ignore[arg-type]
-    state.apply(transact(state, 1, asked, rules, NOON))
+    state.apply(transact(Draft(state), 1, asked, rules, NOON))
     record = state.record("thing", "there")
     assert record is not None
     return schema, {"thing": {"there": json.loads(record.json)}}, state, rules
