@@ -119,8 +119,7 @@ class Keeper:
                     batch = await waiting(first, self._inbox)
                     await store.serve(batch)
             except BaseException:
-                asked = [r.outbox for r in batch if isinstance(r, Ask)]
-                _send_away([*store.outboxes, *asked])
+                _send_away([*store.outboxes, *(request.outbox for request in batch)])
                 raise
             finally:
                 self.store = self.reader = None

@@ -35,7 +35,7 @@ class Draft:
         self.changes: list[Change] = []
         self.taken: dict[CounterKey, Taken] = {}
         self._records: dict[str, dict[str, Record | None]] = {}
-        self._added: dict[tuple[str, Index, Key], dict[str, None]] = {}
+        self._added: dict[tuple[str, Index, Key], dict[str, bool]] = {}  # whether it still has it
         self._counters: dict[CounterKey, int] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
@@ -74,7 +74,9 @@ class Draft:
         for identifier in self._ground.holders(table, index, key):
             if identifier not in drawn:
                 yield identifier
-        yield from self._added.get((table, index, key), ())
+        for identifier, has in self._added.get((table, index, key), {}).items():
+            if has:
+                yield identifier
 
     def is_free(self, table: str, index: Index, key: Key) -> bool:
         """Tell whether no row surely has *key*: where this is false, `holders` knows."""
@@ -102,9 +104,9 @@ class Draft:
             if was is not None and change.id in (
                 holders := self._added.get((table, index, was), {})
             ):
-                self._undo.append((holders, change.id, holders.pop(change.id)))
+                self._set(holders, change.id, False)  # it keeps its place, if this is taken back
             if key is not None:
-                self._set(self._added.setdefault((table, index, key), {}), change.id, None)
+                self._set(self._added.setdefault((table, index, key), {}), change.id, True)
 
     def _set(self, drawn: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((drawn, key, drawn.get(key, _ABSENT)))

@@ -234,9 +234,5 @@ Respond = Callable[[Head, Connection], Awaitable[None]]
 """Answer one request: read its body if need be, and write the response."""
 
 
-_SPENT = h11.Connection(h11.SERVER)
-"""What stands where no further request will be read."""
-
-
 def _fresh() -> h11.Connection:
     return h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)

@@ -3,6 +3,7 @@
 Whoever may wait has a turn. What can go at once, and surely whole, goes straight to the socket.
 """
 
+import contextlib
 import os
 import select
 from collections.abc import Callable, Iterable
@@ -35,7 +36,8 @@ class Outlet:
         self._room = 0  # bytes that surely go at once; none while another has the turn
         socket = socket_of(stream)
         if socket is not None and _LOWAT is not None:
-            socket.setsockopt(IPPROTO_TCP, _LOWAT, UNSENT)
+            with contextlib.suppress(OSError):  # a socket of another kind, or one that has gone
+                socket.setsockopt(IPPROTO_TCP, _LOWAT, UNSENT)
         self._fileno: Callable[[], int] | None = None
         if isinstance(stream, trio.SocketStream) and _WRITABLE is not None:
             self._fileno = stream.socket.fileno

@@ -185,3 +185,12 @@ async def test_nothing_goes_at_once_behind_a_close_frame() -> None:
 async def test_where_there_is_no_socket_all_is_sent_by_who_may_wait() -> None:
     ours, _ = trio.testing.memory_stream_pair()
     assert guarding(ours).send_now(PONG) == 0
+
+
+async def test_a_socket_that_is_not_of_the_network_sends_like_any_other() -> None:
+    here, there = trio.socket.socketpair()
+    with here, there:
+        outlet = Outlet(trio.SocketStream(here), 5.0)
+        await outlet.send(frame(b"one"))
+        assert outlet.send_now(frame(b"two")) == len(frame(b"two"))
+        assert await there.recv(100) == frame(b"one") + frame(b"two")

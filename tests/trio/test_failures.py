@@ -212,3 +212,31 @@ async def test_seeds_that_are_refused_leave_the_store_empty_and_named(
         assert (await till.receive())["code"] == "STORE_FAILED"
     assert "initial.json: $.tables.note[1].id" in caplog.text
     assert all(not journal.history for journal in journals.kept.values())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"type": "QUERY", "table": "item", "ref": "q"},
+        {"type": "SUBSCRIBE", "ref": "q"},
+        {"type": "CALL", "action": "a.b", "args": {}, "ref": "q"},
+    ],
+    ids=lambda asked: str(asked["type"]),
+)
+async def test_who_asks_beside_a_write_whose_outcome_is_unknown_is_answered_or_sent_away(
+    autojump_clock: MockClock, data: Path, asked: dict[str, Any]
+) -> None:
+    journals = FaultyJournals()
+    shop = {"branch": "shop:1", "module": "m"}
+    async with (
+        open_test_house(data, journals=journals) as house,
+        house.v1() as till,
+        house.v1() as screen,
+    ):
+        assert (await till.ask({**insert("a", "1"), **shop}))["type"] == "ACK"
+        journals.doubt = JournalFailed("the sync failed, but the commit is there")
+        await till.send({**insert("b", "2"), **shop})
+        await screen.send({**asked, **shop})
+        with trio.fail_after(20):
+            assert await till.close_code() == 1012
+            assert await screen.close_code() == 1012

@@ -106,6 +106,17 @@ def test_a_refused_command_leaves_no_trace(open_shop: Any, ops: list[Any]) -> No
     assert sheet.told() != before
 
 
+def test_a_refused_command_does_not_change_what_goes_first_with_its_row(open_shop: Any) -> None:
+    sheet = Sheet(open_shop)
+    for identifier in "yz":
+        sheet.ask({"type": "INSERT", "table": "line", "data": {"id": identifier, "bill": "2"}})
+    move = {"type": "UPDATE", "table": "line", "id": "x", "changes": {"bill": "1"}}
+    with pytest.raises(Refused):
+        sheet.ask(move, update("3", total=101))
+    sheet.ask(delete("2"))
+    assert [change.id for change in sheet.draft.changes] == ["2", "x", "y", "z"]
+
+
 def test_a_bug_in_a_rule_leaves_no_trace_either(open_shop: Any) -> None:
     sheet = Sheet(open_shop)
     before = sheet.told()
