@@ -119,14 +119,21 @@ class StoreFile:
 
     def append(self, commits: Sequence[Commit]) -> None:
         """Keep *commits* in one transaction; see `Journal.append`."""
+        self.begin()
         self.write(commits)
         self.commit()
 
-    def write(self, commits: Sequence[Commit]) -> None:
-        """Write *commits* in a transaction that `commit` makes durable; it is to follow at once."""
-        head = Head.decode(self._head.encode())
+    def begin(self) -> None:
+        """Begin a transaction, for `write` and `commit`; who else writes is waited for."""
         try:
             self._db.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise self._rolled_back(error, written=False) from error
+
+    def write(self, commits: Sequence[Commit]) -> None:
+        """Write *commits* in the transaction that was begun; `commit` makes them durable."""
+        head = Head.decode(self._head.encode())
+        try:
             write_commits(self._db, self._tables, self.schema, commits, head)
             set_meta(self._db, "head", head.encode())
         except apsw.Error as error:

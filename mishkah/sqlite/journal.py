@@ -36,6 +36,7 @@ class SqliteJournal:
     def __init__(self, file: StoreFile) -> None:
         self.reader = SqliteReader(file.path, file.epoch, file.schema)
         self._file = file
+        self._begin = _Call(file.begin)
         self._commit = _Call(file.commit)
         self._names = _Call(file.names)
         self._commits = _Call(file.commits)
@@ -52,8 +53,9 @@ class SqliteJournal:
         return await trio.to_thread.run_sync(self._file.load)
 
     async def append(self, commits: Sequence[Commit]) -> None:
-        self._file.write(commits)
         with trio.CancelScope(shield=True):  # nothing may come between
+            await self._begin()
+            self._file.write(commits)
             await self._commit()
 
     async def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
