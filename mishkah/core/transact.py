@@ -1,6 +1,6 @@
 """Work out what a command would do, without doing it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -19,7 +19,6 @@ from mishkah.core.errors import (
     InvalidRow,
     NotFound,
     Refused,
-    Text,
     pointer,
 )
 from mishkah.core.filling import Occasion, changed, complete, occasion
@@ -31,6 +30,7 @@ from mishkah.core.references import Left, Touched, referring
 from mishkah.core.rules import CASCADE, SET_NULL
 from mishkah.core.schema import Row, Table
 from mishkah.core.seen import Seen
+from mishkah.core.uniqueness import taken_by_others
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,16 +157,8 @@ class _Work:
         if [sequence for sequence in sequences if sequence.field in op.data]:
             given = {name: value for name, value in op.data.items() if name in leave.known}
             check_numbers(self.draft, sequences, given, row, wrong, at, move=self._by.importing)
-        taken: list[Detail] = []
         identifier = row[table.primary_key]
-        if identifier is not None and self.draft.record(table.name, identifier) is not None:
-            text = Text(
-                f"There is already a row of {table.name} with this {table.primary_key}",
-                f"يوجد صف في {table.name} بنفس {table.primary_key}",
-            )
-            taken.append(Detail(pointer(*at, table.primary_key), "primaryKey", text))
-        self._check_unique(leave, identifier, row, row, taken, at)
-        _raise(wrong, taken)
+        _raise(wrong, taken_by_others(self.draft, leave, None, row, row, at))
         leave.check_rows(permit, at, row)
         self._put(table, identifier, None, row, row, at)
 
@@ -190,9 +182,7 @@ class _Work:
         sequences = self._rules.sequences.get(table.name, ())
         if sequences and changes:
             check_numbers(self.draft, sequences, changes, new, wrong, at, move=self._by.importing)
-        taken: list[Detail] = []
-        self._check_unique(leave, op.id, new, changes, taken, at)
-        _raise(wrong, taken)
+        _raise(wrong, taken_by_others(self.draft, leave, op.id, new, changes, at))
         leave.check_rows(permit, at, row, new)
         if changes:
             self._put(table, op.id, row, new, {name: row[name] for name in changes}, at, seq)
@@ -269,33 +259,6 @@ class _Work:
         known = self.touched.get((table.name, identifier))
         first = before if known is None else known.before
         self.touched[table.name, identifier] = Touched(first, new, at)
-
-    def _check_unique(
-        self,
-        leave: TableGrant,
-        identifier: str | None,
-        row: Row,
-        changed: Mapping[str, object],
-        taken: list[Detail],
-        at: Place,
-    ) -> None:
-        table = leave.table
-        for index in table.unique:
-            if not any(name in changed for name in index.fields):
-                continue
-            key = index.key(row)
-            if key is None or self.draft.is_free(table.name, index, key):
-                continue
-            if any(holder != identifier for holder in self.draft.holders(table.name, index, key)):
-                if not all(map(leave.reads_field, index.fields)):
-                    taken.append(Detail(pointer(*at) or "/", "unique", Duplicate.text))
-                    continue
-                fields = ", ".join(index.fields)
-                text = Text(
-                    f"There is already a row of {table.name} with this {fields}",
-                    f"يوجد صف آخر في {table.name} بنفس {fields}",
-                )
-                taken.append(Detail(pointer(*at, index.fields[0]), "unique", text))
 
 
 def _raise(wrong: list[Detail], taken: list[Detail]) -> None:
