@@ -42,8 +42,8 @@ def _order(modules: Mapping[str, str], name: str, seen: set[str] | None = None) 
 
 
 def _squeeze(source: str) -> str:
-    """Return *source* without comments and white space that it does not need, and with private
-    names, which nobody else can use, of a letter or two.
+    """Return *source* without what it does not need, comments, white space and signs before the end
+    of a block or list, and with private names, which nobody else can use, of a letter or two.
     """
     short: dict[str, str] = {}
     letters = ("#" + "".join(some) for n in (1, 2) for some in product(ascii_lowercase, repeat=n))
@@ -58,6 +58,8 @@ def _squeeze(source: str) -> str:
             if text not in short:
                 short[text] = next(letters)
             text = short[text]
+        if said[-1] + text in (";}", ",}", ",)", ",]"):
+            said.pop()
         if apart and _touch(said[-1][-1:], text[0]):
             said.append(" ")
         said.append(text.lstrip() if kind == "whole" else text)

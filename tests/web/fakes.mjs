@@ -5,6 +5,7 @@ const later = (act) => setTimeout(act);
 /** All databases of a browser. `full` refuses every write; `stores(name)` shows what is kept. */
 export class FakeIndexedDB {
   full = false;
+  opened = [];
   #databases = new Map();
 
   stores(name) {
@@ -15,12 +16,19 @@ export class FakeIndexedDB {
     return [...this.#databases.keys()];
   }
 
+  /** Forget all, as people do in settings; tabs go on. */
+  clear() {
+    this.#databases.clear();
+    for (const db of this.opened.splice(0)) db.onversionchange?.();
+  }
+
   open(name) {
     const asked = {};
     later(() => {
       const fresh = !this.#databases.has(name);
       if (fresh) this.#databases.set(name, {});
       asked.result = new FakeDatabase(this, this.#databases.get(name));
+      this.opened.push(asked.result);
       if (fresh) asked.onupgradeneeded?.();
       asked.onsuccess?.();
     });
@@ -35,6 +43,7 @@ class FakeDatabase {
 
   createObjectStore(name, { keyPath } = {}) {
     this.stores[name] = { keyPath, next: 1, rows: new Map() };
+    return new FakeStore({ request: (act) => act() }, this.stores[name]);
   }
 
   transaction(names, mode) {

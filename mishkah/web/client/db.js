@@ -1,9 +1,9 @@
 // What an application has in its hands: rows that are read at once, writes that are kept.
 
 import { Link } from "./link.js";
-import { isWrite, Lost, Machine, opsOf } from "./machine.js";
+import { bytes, isWrite, Lost, Machine, opsOf } from "./machine.js";
 import { Refused } from "./refused.js";
-import { blank, judge } from "./rules.js";
+import { blank, CONTROL, judge } from "./rules.js";
 import { Shelf } from "./shelf.js";
 import { STATES } from "./words.js";
 
@@ -51,8 +51,8 @@ export class Db {
     this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table));
     const moved = () => this.#moved();
     this.link = new Link(this.machine, http.replace("http", "ws") + pathname, (again) => this.#credentials(again), moved);
-    const shown = typeof token === "string" ? digest(token) : "";
-    this.shelf = new Shelf(this.machine, `mishkah ${http}${pathname} ${branchId} ${moduleId}`, outbox, shown, moved);
+    this.shelf = new Shelf(this.machine, `mishkah ${http}${pathname} ${branchId} ${moduleId}`, outbox, moved);
+    this.shelf.shows(token);
     this.machine.onWelcome = (who) => this.#welcomed(who);
     this.machine.onTime = (now) => {
       this.shelf.ahead = Date.parse(now) - Date.now();
@@ -74,7 +74,7 @@ export class Db {
   async ready() {
     while (!this.cursor) {
       if (this.machine.failure) throw this.machine.failure;
-      await new Promise((moved) => this.#next.push(moved));
+      await this.#move();
     }
   }
 
@@ -215,13 +215,14 @@ export class Db {
 
   /** Wait until each write has its answer. */
   async flush() {
-    while (this.pending) await new Promise((moved) => this.#next.push(moved));
+    while (this.pending) await this.#move();
   }
 
   /** Be who `token` says, or, without one, who the cookie says now. @param {import("./mishkah.js").Token} [token] */
   signIn(token = this.token) {
     this.token = token;
-    if (this.machine.greeted) this.link.hello();
+    this.shelf.shows(token);
+    if (this.machine.greeted || this.machine.state === "connecting") this.link.hello();
     else this.link.check();
   }
 
@@ -237,6 +238,16 @@ export class Db {
 
   // --- inside
 
+  #mustBeOpen() {
+    if (this.#now === "closed") throw new Error("this database is closed");
+  }
+
+  /** Wait until something is new; nothing is, once it is closed. */
+  async #move() {
+    this.#mustBeOpen();
+    await new Promise((moved) => this.#next.push(moved));
+  }
+
   /** @param {string} table @param {any} row */
   #idOf(table, row) {
     return typeof row === "object" ? row[this.machine.screen.replica.keyOf(table)] : row;
@@ -249,12 +260,14 @@ export class Db {
     let saved = Promise.resolve(false);
     /** @type {Promise<any>} */
     const answer = new Promise((resolve, reject) => {
-      if (this.#now === "closed") throw new Error("this database is closed");
+      this.#mustBeOpen();
+      // The server could not even say whose answer it is.
+      if (!ref || bytes(ref) > 128 || CONTROL.test(ref)) throw new Error("a ref has 1 to 128 bytes");
       if (machine.outbox.has(ref)) throw new Error("a write with this ref is waiting already");
       const { seq, epoch } = (base === true ? this.cursor : base) || {};
       const asked = plain({ ...command, base: seq, epoch });
       // Rules that may be others now are not judged by.
-      const known = machine.greeted && machine.rulesChanged ? null : shelf.schema;
+      const known = machine.greeted && (machine.rulesChanged || this.#learning) ? null : shelf.schema;
       const no = known && judge(known, opsOf(asked), !!asked.ops, (table, id) => machine.screen.row(table, id));
       if (no) throw no;
       /** @type {import("./types.js").Errand} */
@@ -304,6 +317,7 @@ export class Db {
       await shelf.load(user);
     }
     if (connections === machine.connections && !machine.greeted) machine.begin();
+    machine.send();
     this.#moved();
   }
 
@@ -329,8 +343,9 @@ export class Db {
     const { branch, module } = this.asked;
     const { user } = shelf;
     this.#learning = true;
+    machine.rulesChanged = false;
     const schema = await this.#fetch(`/branches/${encodeURIComponent(branch)}/modules/${module}/schema`);
-    this.#learning = machine.rulesChanged = false;
+    this.#learning = false;
     if (user !== shelf.user) return;
     shelf.schema = schema || null;
     shelf.note(`schema ${user}`, shelf.schema);
@@ -414,9 +429,6 @@ function plain(command) {
   });
   return JSON.parse(text);
 }
-
-/** Names a token without holding it. @param {string} token */
-const digest = (token) => [...token].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, 7).toString();
 
 /** @param {Filter} filter @returns {(row: Row) => boolean} */
 function test(filter) {

@@ -56,6 +56,8 @@ export class Machine {
   connections = 0;
   /** Whether the server knows who we are, and hears what we ask. */
   greeted = false;
+  /** How often we have said who we are without being welcomed: till then nothing is done in anybody's name. */
+  #greeting = 0;
   /** @type {number} */
   #limit = Infinity;
   /** @type {string | null} */
@@ -87,7 +89,9 @@ export class Machine {
   /** Expect no answer to an errand any more. @param {string} ref */
   forget(ref) {
     this.outbox.delete(ref);
-    this.screen.takeOff([ref]);
+    // Rows that are behind may not have it yet.
+    if (this.state === "live") this.screen.takeOff([ref]);
+    else this.screen.owe(ref, Infinity);
   }
 
   /** Take an errand, to be done once; its write is seen from now on. @param {Errand} errand */
@@ -98,7 +102,7 @@ export class Machine {
 
   /** Send what is due, and all before it: whoever sends a write has sent those that it builds on. */
   send() {
-    if (!this.greeted) return;
+    if (!this.greeted || this.#greeting) return;
     const list = [...this.outbox.values()];
     const last = list.findLastIndex(({ mine, late }) => mine || (late && this.leads()));
     for (const errand of list.slice(0, last + 1)) {
@@ -107,7 +111,7 @@ export class Machine {
       if (sent) continue;
       errand.sent = true;
       const frame = JSON.stringify({ ...command, ...this.store, ref });
-      if (new TextEncoder().encode(frame).length <= this.#limit) this.outgoing.push(frame);
+      if (bytes(frame) <= this.#limit) this.outgoing.push(frame);
       else this.settle(ref, new Refused("TOO_LARGE", TOO_LARGE));
     }
   }
@@ -115,6 +119,7 @@ export class Machine {
   /** Say who we are, on a new connection or again. @param {string} [token] */
   hello(token) {
     if (!this.greeted) this.state = "connecting";
+    this.#greeting += 1;
     this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, token }));
   }
 
@@ -125,6 +130,7 @@ export class Machine {
     this.connections += 1;
     this.state = this.failure ? "refused" : "waiting";
     this.greeted = false;
+    this.#greeting = 0;
     this.#subscribing = null;
     this.outgoing = [];
     this.screen.replica.dropHalves();
@@ -147,7 +153,8 @@ export class Machine {
     if (now) this.onTime(now);
     if (type === "WELCOME") {
       this.#limit = limits?.message ?? Infinity;
-      this.onWelcome(user);
+      this.#greeting -= 1;
+      if (!this.#greeting) this.onWelcome(user);
     }
     if (type === "SUBSCRIBED") this.#subscribed(said);
     if (type === "ACK" || type === "RESULT") this.settle(ref, said);
@@ -178,7 +185,12 @@ export class Machine {
     this.#subscribing = null;
     this.#view = told.view ?? "*";
     this.#fallBehind();
-    this.screen.replica.keys = told.keys ?? {};
+    const { screen, outbox } = this;
+    const known = JSON.stringify(screen.replica.keys);
+    screen.replica.keys = told.keys ?? {};
+    if (known === JSON.stringify(screen.replica.keys)) return;
+    screen.takeOff(outbox.keys());
+    for (const { ref, command } of outbox.values()) screen.draw(ref, opsOf(command));
   }
 
   /** @param {any} said */
@@ -240,6 +252,9 @@ export class Machine {
     else screen.owe(ref, answer.seq);
   }
 }
+
+/** @param {string} text */
+export const bytes = (text) => new TextEncoder().encode(text).length;
 
 /** Whether an errand outlives its tab. @param {Errand} errand */
 export const isWrite = ({ command }) => opsOf(command).length > 0;

@@ -19,7 +19,7 @@ export class Replica {
 
   /** @param {string} table */
   keyOf(table) {
-    return this.keys[table] ?? "id";
+    return (Object.hasOwn(this.keys, table) && this.keys[table]) || "id";
   }
 
   /** @param {string} table @param {string} id */

@@ -107,7 +107,7 @@ function read(field, value) {
   const kept = READERS[field.type]?.(value) ?? value;
   const { primaryKey, enum: some, maxLength, min, max, pattern, shape } = field;
   const length = [...(typeof kept === "string" ? kept : "")].length;
-  must(!primaryKey || (length && length < 201 && !/[\0-\x1f\x7f-\x9f]/.test(kept)), "key");
+  must(!primaryKey || (length && length < 201 && !CONTROL.test(kept)), "key");
   must(!some || some.some((one) => alike(one, kept)), "enum");
   must(!maxLength || length <= maxLength, "maxLength", maxLength);
   must(min === undefined || kept >= min, "min", min);
@@ -164,6 +164,9 @@ const READERS = {
   },
   json: (value) => json(value, []),
 };
+
+/** No key and no name has one. */
+export const CONTROL = /[\0-\x1f\x7f-\x9f]/;
 
 /** NUL, and halves of characters: with "u" whole ones are not found. */
 const BAD = /[\0\ud800-\udfff]/u;

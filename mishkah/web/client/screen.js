@@ -104,7 +104,9 @@ export class Screen {
   /** Show nothing any more. */
   clear() {
     for (const [table, { rows }] of this.#shown) for (const [id, old] of rows) this.#note(table, id, old, undefined);
+    const { keys } = this.replica;
     this.replica = new Replica();
+    this.replica.keys = keys;
     this.overlay = new Overlay(this.overlay.keyOf, this.overlay.blank);
     this.unsaved = new Map();
     this.#shown = new Map();

@@ -22,6 +22,7 @@ export class Shelf {
   user = null;
   /** Whether writes outlive this page; "off" where they were asked not to. @type {"ok" | "full" | "none" | "off"} */
   state = "ok";
+  shown = "";
   /** Writes of other users that wait for them. */
   others = 0;
   /** @type {Map<string, import("./types.js").Parked>} */
@@ -47,13 +48,11 @@ export class Shelf {
    * @param {Machine} machine
    * @param {string} name
    * @param {boolean} keeps
-   * @param {string} shown names the credentials that the server sees
    * @param {() => void} moved is called when the machine may have something new
    */
-  constructor(machine, name, keeps, shown, moved) {
+  constructor(machine, name, keeps, moved) {
     this.machine = machine;
-    this.storage = new Storage(name);
-    this.shown = `user ${shown}`;
+    this.storage = new Storage(name, machine.client);
     this.moved = moved;
     this.state = keeps ? (globalThis.indexedDB ? "ok" : "none") : "off";
     /** @type {Tabs | null} */
@@ -65,16 +64,23 @@ export class Shelf {
     return this.state === "ok" || this.state === "full";
   }
 
+  /** Remember who is here by what the server sees. @param {unknown} token */
+  shows(token) {
+    this.shown = `user ${typeof token === "string" ? digest(token) : ""}`;
+  }
+
   /** Show what is kept of `user`, or else of who was here last. @param {string} [user] */
   async open(user) {
     const { machine, storage } = this;
     // Browsers clear what they keep when room is short, unless asked not to.
     globalThis.navigator?.storage?.persist?.().catch(() => {});
-    await this.#try(async () => {
-      machine.client = await storage.agreed("client", machine.client);
+    const named = await this.#try(async () => {
+      machine.client = storage.client = await storage.noted("client");
       this.ahead = (await storage.noted("ahead")) ?? 0;
       user ??= await storage.noted(this.shown);
     });
+    // What was sent under a name that we don't know now waits for a page that does.
+    if (!named && this.keeps) this.state = "none";
     if (user !== undefined) await this.load(user);
   }
 
@@ -85,6 +91,7 @@ export class Shelf {
     this.user = user;
     this.#outboxes.set(user, outbox);
     machine.reset(outbox);
+    this.tabs?.lead(this.#view());
     this.schema = null;
     this.parked = new Map();
     await this.#try(async () => {
@@ -92,7 +99,8 @@ export class Shelf {
       const { head, rows } = await storage.load(this.#view());
       if (user !== this.user) return;
       this.schema ??= schema ?? null;
-      if (head) this.#show(head, rows);
+      // A new connection may have been faster.
+      if (head && !machine.screen.replica.cursor) this.#show(head, rows);
       await storage.note(this.shown, user);
     });
     await this.#pull();
@@ -130,7 +138,9 @@ export class Shelf {
     const ours = kept.filter((one) => one.user === user);
     this.others = kept.length - ours.length;
     const there = new Set(ours.map(({ ref }) => ref));
-    const refused = parked.filter((one) => one.user === user && !there.has(one.ref));
+    // One that is sent again may be on its way to the disk.
+    const left = (/** @type {string} */ ref) => !there.has(ref) && (machine.outbox.get(ref) ?? { n: 1 }).n;
+    const refused = parked.filter((one) => one.user === user && left(one.ref));
     this.parked = new Map(refused.map((one) => [one.ref, one]));
     for (const { n = 0, ref, command } of ours) {
       if (machine.done.has(ref)) this.#done.add(n);
@@ -152,10 +162,9 @@ export class Shelf {
   async keep(errand) {
     const { user, storage, machine } = this;
     const { ref, command } = errand;
-    const again = this.parked.delete(ref);
+    this.parked.delete(ref);
     const is = user !== null && isWrite(errand) && (await this.#try(async () => {
       [errand.n] = await storage.put([{ ref, command, user }]);
-      if (again) await storage.remove("parked", [ref]);
       this.tabs?.say();
     }));
     errand.ready = true;
@@ -170,7 +179,7 @@ export class Shelf {
     this.#answered.add(n);
     if (!(answer instanceof Refused)) {
       if (n) this.#done.add(n);
-      if (parked.delete(ref)) this.#try(() => storage.remove("parked", [ref]));
+      if (parked.delete(ref) || !n) this.#try(() => storage.remove("parked", [ref]));
       this.saveSoon();
     } else if (!parked.has(ref)) {
       const { code, text, details, more, current } = answer;
@@ -201,7 +210,8 @@ export class Shelf {
         some.forEach((one, i) => (one.n = numbers[i]));
       });
     }
-    if (all.some((one) => !one.mine)) await this.#pull();
+    // A tab may have ended before it could tell of what it left.
+    await this.#pull();
   }
 
   saveSoon() {
@@ -271,3 +281,6 @@ export class Shelf {
     return this.state === "ok";
   }
 }
+
+/** Names a token without holding it. @param {string} token */
+const digest = (token) => [...token].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, 7).toString();

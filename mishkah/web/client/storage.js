@@ -15,9 +15,10 @@ export class Storage {
   /** @type {Promise<IDBDatabase> | null} */
   #open = null;
 
-  /** @param {string} name of the database */
-  constructor(name) {
+  /** @param {string} name of the database @param {string} client what this device is called, if it is new here */
+  constructor(name, client) {
     this.name = name;
+    this.client = client;
   }
 
   /** @returns {Promise<IDBDatabase>} */
@@ -29,7 +30,8 @@ export class Storage {
         result.createObjectStore("outbox", { keyPath: "n", autoIncrement: true });
         result.createObjectStore("parked", { keyPath: "ref" });
         result.createObjectStore("rows");
-        result.createObjectStore("meta");
+        // There is no database without: under two names a write would be done twice.
+        result.createObjectStore("meta").put(this.client, "client");
       };
       asked.onerror = () => reject(asked.error);
       asked.onsuccess = () => {
@@ -74,25 +76,15 @@ export class Storage {
     return this.#run(["meta"], (meta) => meta.put(value, key));
   }
 
-  /** Return what is noted under `key`, or else note `fresh`: all tabs have one answer.
-   * @param {string} key @param {string} fresh @returns {Promise<string>} */
-  async agreed(key, fresh) {
-    const asked = await this.#run(["meta"], (meta) => {
-      const found = meta.get(key);
-      found.onsuccess = () => found.result ?? meta.put(fresh, key);
-      return found;
-    });
-    return asked.result ?? fresh;
-  }
-
   // --- writes
 
-  /** Keep writes, in this order, in place of what was kept of them; return their numbers.
+  /** Keep writes, in this order, in place of what was kept of them, refused or not; return their numbers.
    * @param {Kept[]} writes @returns {Promise<number[]>} */
   async put(writes) {
-    const asked = await this.#run(["outbox"], (outbox) =>
+    const asked = await this.#run(["outbox", "parked"], (outbox, parked) =>
       writes.map(({ n, ...write }) => {
         if (n) outbox.delete(n);
+        parked?.delete(write.ref);
         return outbox.add(write);
       }),
     );
@@ -160,9 +152,11 @@ export class Storage {
   }
 
   /** Forget the rows of a view. @param {string} view */
-  async drop(view) {
-    await this.note(view, undefined);
-    await this.#run(["rows"], (rows) => rows.delete(all(view)));
+  drop(view) {
+    return this.#run(["meta", "rows"], (meta, rows) => {
+      meta.delete(view);
+      rows?.delete(all(view));
+    });
   }
 
   close() {

@@ -1,0 +1,256 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { createPosDb } from "../../mishkah/web/client/mishkah.js";
+import { delta, FakeIndexedDB, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
+
+const open = [];
+let device;
+
+beforeEach(() => {
+  globalThis.WebSocket = FakeWebSocket;
+  globalThis.indexedDB = device = new FakeIndexedDB();
+  globalThis.IDBKeyRange = { bound: (lower, upper) => ({ lower, upper }) };
+  globalThis.fetch = async () => ({ ok: false });
+  FakeWebSocket.opened = [];
+});
+
+afterEach(async () => {
+  for (const db of open.splice(0)) await db.close();
+});
+
+async function till(options = {}) {
+  const { db } = await createPosDb({ branchId: "b", moduleId: "m", url: "http://shop:8080/", ...options });
+  open.push(db);
+  return db;
+}
+
+/** Let the server in: it welcomes `user` and shows these rows. */
+async function connect({ user, items = [], seq = 1, socket = FakeWebSocket.last } = {}) {
+  socket.accept();
+  for (let n = 0; n < 100 && !socket.sent[0]; n++) await quiet(10);
+  socket.say(welcome(user));
+  for (let n = 0; n < 100 && !socket.types().includes("SUBSCRIBE"); n++) await quiet(10);
+  snapshot(socket, { item: items }, { seq });
+  return socket;
+}
+
+const names = ({ sent }) => sent.filter(({ type }) => type === "INSERT" || type === "UPDATE").map(({ ref }) => ref);
+const kept = (name) => [...(device.stores(device.names()[0])?.[name].rows.values() ?? [])].map(({ value }) => value);
+const no = (ref) => ({ type: "ERROR", ref, code: "INVALID", error: "no", text: { ar: "لا", en: "no" } });
+
+/** End the tabs in the middle of what they do. */
+async function crash() {
+  for (const db of open.splice(0)) {
+    db.shelf.save = () => {};
+    await db.close();
+  }
+}
+
+test("a device that is full when a page opens sends no write under another name than before", async () => {
+  const db = await till();
+  const first = await connect();
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  assert.deepEqual(names(first), [write.ref]);
+  await crash();
+  device.full = true;
+  await till();
+  const again = await connect();
+  await quiet(60);
+  const sent = names(again).includes(write.ref);
+  assert.ok(!sent || again.sent[0].client === first.sent[0].client, "the server would do it twice");
+});
+
+test("who goes on after all was cleared says what the device is called", async () => {
+  const one = await till({ user: "" });
+  const first = await connect();
+  device.clear();
+  await one.insert("item", { id: "a" }).saved;
+  await till();
+  const second = await connect();
+  assert.equal(second.sent[0].client, first.sent[0].client, "or what both see is done twice");
+});
+
+test("between two users nothing is sent: who made a write has it done", async () => {
+  const db = await till({ token: "ali" });
+  const socket = await connect({ user: "ali" });
+  db.signIn("mona");
+  await quiet();
+  assert.deepEqual(socket.types().filter((type) => type === "HELLO").length, 2);
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  await quiet();
+  assert.deepEqual(names(socket), [], "it would be Mona's, and once more Ali's");
+  socket.say(welcome("ali"));
+  await quiet();
+  assert.deepEqual(names(socket), [write.ref]);
+});
+
+test("who signs in while the server is still asked has the last word", async () => {
+  const db = await till({ token: "ali" });
+  const socket = FakeWebSocket.last;
+  socket.accept();
+  await quiet();
+  db.signIn("mona");
+  await quiet();
+  assert.deepEqual(socket.sent.map(({ token }) => token), ["ali", "mona"]);
+  socket.say(welcome("ali"));
+  await quiet();
+  assert.deepEqual([socket.types().includes("SUBSCRIBE"), db.status.user], [false, null]);
+  socket.say(welcome("mona"));
+  await quiet(60);
+  assert.deepEqual([socket.types().includes("SUBSCRIBE"), db.status.user], [true, "mona"]);
+});
+
+test("a token shows offline whom it has let in, not who has signed in after", async () => {
+  const db = await till({ token: "ali" });
+  await connect({ user: "ali", items: [{ id: "ali's" }] });
+  db.signIn("mona");
+  await quiet();
+  FakeWebSocket.last.say(welcome("mona"));
+  await quiet();
+  await connect({ user: "mona", items: [{ id: "mona's" }] });
+  await quiet(1_200);
+  await db.close();
+  const [ali, mona] = [await till({ token: "ali" }), await till({ token: "mona" })];
+  assert.deepEqual([ali, mona].map((one) => one.status.user), ["ali", "mona"]);
+});
+
+test("what a tab has left is found though it could not tell of it", async () => {
+  const Channel = globalThis.BroadcastChannel;
+  delete globalThis.BroadcastChannel;
+  try {
+    const [, two] = [await till(), await till()];
+    const [first, second] = FakeWebSocket.opened;
+    await connect({ socket: first });
+    await connect({ socket: second });
+    first.drop();
+    const write = open[0].insert("item", { id: "a" });
+    await write.saved;
+    await open.shift().close();
+    await two.shelf.tend();
+    await two.shelf.tend();
+    assert.deepEqual(names(second), [write.ref]);
+  } finally {
+    globalThis.BroadcastChannel = Channel;
+  }
+});
+
+test("a refused write that is sent again is done and on the list at no time, whenever the page ends", async () => {
+  const db = await till();
+  const socket = await connect();
+  const write = db.insert("item", { id: "a", n: -1 });
+  await write.saved;
+  socket.say(no(write.ref));
+  await assert.rejects(write);
+  await quiet();
+  const { remove } = db.shelf.storage;
+  db.shelf.storage.remove = () => new Promise(() => {});
+  await Promise.race([db.rejected()[0].send({ ...write.command, type: "INSERT", table: "item", data: { id: "a", n: 1 } }).saved, quiet(60)]);
+  db.shelf.storage.remove = remove;
+  assert.deepEqual([kept("outbox").length, kept("parked").length], [1, 0]);
+});
+
+test("rows that are read late do not take the place of the server's", async () => {
+  const one = await till();
+  await connect({ items: [{ id: "old" }] });
+  await quiet(1_200);
+  await one.close();
+  const db = await till({ user: "nobody we know" });
+  const { storage } = db.shelf;
+  const { load } = storage;
+  storage.load = async (view) => {
+    await quiet(200);
+    return load.call(storage, view);
+  };
+  const socket = FakeWebSocket.last;
+  socket.accept();
+  await quiet();
+  socket.say(welcome());
+  await quiet();
+  db.link.again(Object.assign(new Error("gone"), { code: "" }));
+  await quiet(20);
+  await connect({ items: [{ id: "new" }], seq: 9 });
+  await quiet(300);
+  assert.deepEqual([db.cursor.seq, db.list("item").map(({ id }) => id)], [9, ["new"]]);
+});
+
+test("a sale of another tab that is done stays on the screen until the rows have it", async () => {
+  const [one, two] = [await till({ user: "" }), await till({ user: "" })];
+  const [first, second] = FakeWebSocket.opened;
+  await connect({ socket: first });
+  await connect({ socket: second });
+  await quiet(60);
+  second.drop();
+  const write = one.insert("item", { id: "a" });
+  await write.saved;
+  await quiet(60);
+  assert.equal(two.isPending("item", "a"), true);
+  first.say(delta(2, "INSERT", "a", { id: "a" }, { by: { client: first.sent[0].client, ref: write.ref } }));
+  first.say({ type: "ACK", ref: write.ref, seq: 2, rows: [{ id: "a" }] });
+  await quiet(1_200);
+  assert.deepEqual(kept("outbox"), []);
+  await two.shelf.tend();
+  assert.deepEqual([two.pending, two.list("item")], [0, [{ id: "a" }]]);
+});
+
+test("nobody waits for ever for what is closed, and what is kept by then is told as kept", async () => {
+  const db = await till({ user: "" });
+  const write = db.insert("item", { id: "a" });
+  const all = [assert.rejects(db.flush(), /closed/), assert.rejects(db.ready(), /closed/)];
+  await db.close();
+  assert.equal(await write.saved, true);
+  assert.deepEqual(kept("outbox").length, 1);
+  assert.equal(await Promise.race([Promise.all(all), quiet(100)]) instanceof Array, true);
+});
+
+test("a new row of a table with another primary key is seen by whoever it belongs to", async () => {
+  const db = await till();
+  db.insert("shelf", { code: "a" });
+  const socket = FakeWebSocket.last;
+  socket.accept();
+  await quiet();
+  socket.say(welcome("ali"));
+  await quiet(60);
+  const { ref } = socket.sent.findLast(({ type }) => type === "SUBSCRIBE");
+  socket.say({ type: "SUBSCRIBED", ref, view: "*", epoch: "e", seq: 1, keys: { shelf: "code" } });
+  socket.say({ type: "SNAPSHOT", view: "*", epoch: "e", seq: 1, data: { shelf: [], constructor: [{ id: "c" }] } });
+  socket.say({ type: "SYNCED", view: "*", epoch: "e", seq: 1 });
+  assert.deepEqual([db.list("shelf"), db.list("constructor")], [[{ code: "a" }], [{ id: "c" }]]);
+});
+
+test("rules that change while they are asked for are asked for again", async () => {
+  let answer;
+  globalThis.fetch = () => new Promise((resolve) => (answer = resolve));
+  const db = await till();
+  const socket = await connect();
+  await quiet();
+  socket.say({ type: "RESYNC", view: "*", epoch: "e", reason: "schema" });
+  answer({ ok: true, json: async () => ({ tables: {}, sentences: { table: { en: "no", ar: "لا" } } }) });
+  await quiet();
+  await db.insert("item", { id: "a" }).saved;
+  await quiet();
+  assert.equal(names(socket).length, 1, "no old rule refuses it");
+});
+
+test("a name that the server can't take is refused at once", async () => {
+  const db = await till();
+  for (const ref of ["", "a\nb", "é".repeat(65)]) await assert.rejects(db.insert("item", { id: "a" }, { ref }), /ref/);
+  assert.deepEqual([db.pending, db.list("item")], [0, []]);
+});
+
+test("each user has a tab that sends and stores what is theirs, and so has each choice of tables", async () => {
+  const held = new Set();
+  const request = async (name, _, hold) => {
+    if (!held.has(name)) await hold(held.add(name));
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
+  try {
+    const some = [{ user: "ali" }, { user: "mona" }, { user: "mona", tables: ["item"] }, { user: "ali" }];
+    for (const one of some) await till(one);
+    assert.deepEqual(open.map(({ shelf }) => shelf.tabs.leads), [true, true, true, false]);
+  } finally {
+    delete globalThis.navigator;
+  }
+});
