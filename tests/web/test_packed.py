@@ -9,7 +9,7 @@ from mishkah.site.packaged import Packaged
 from mishkah.site.packing import pack
 
 CLIENT = Path(__file__).parents[2] / "mishkah/web/client"
-BUDGET = 13_300
+BUDGET = 13_600
 """Bytes of it, compressed as much as gzip can."""
 
 
