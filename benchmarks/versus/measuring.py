@@ -29,7 +29,7 @@ class Pace:
 
 
 QUICK = Pace(rounds=3, warm=0.2, seconds=0.5, limit=90)
-FULL = Pace(rounds=5, warm=0.3, seconds=0.8, limit=630)
+FULL = Pace(rounds=5, warm=0.3, seconds=0.8, limit=780)
 
 
 @dataclass(frozen=True)
