@@ -99,12 +99,9 @@ def violations(state: State) -> list[str]:
             row = rows.table.decode(record.json)
             for rule in _broken(state, rows.table, row):
                 found.setdefault(rule, []).append(identifier)
-        for index, ids in rows.indexes.items():
-            if index.unique:
-                doubled = [i for holders in ids.values() if len(holders) > 1 for i in holders]
-                if doubled:
-                    rule = f"{rows.table.name}: {', '.join(index.fields)} must be unique"
-                    found[rule] = doubled
+        for index in rows.table.unique:
+            if doubled := rows.doubled(index):
+                found[f"{rows.table.name}: {', '.join(index.fields)} must be unique"] = doubled
     return [
         f"{rule}: {len(ids)} rows do not ({', '.join(ids[:_SHOWN])}{', …' * (len(ids) > _SHOWN)})"
         for rule, ids in found.items()

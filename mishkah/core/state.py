@@ -45,6 +45,11 @@ class Rows:
                 _unlink(ids, was, identifier)
                 _link(ids, key, identifier)
 
+    def doubled(self, index: Index) -> list[str]:
+        """Return the ids of the rows whose *index* has a key that others have too."""
+        several = (h for h in self.indexes[index].values() if not isinstance(h, str))
+        return [identifier for holders in several if len(holders) > 1 for identifier in holders]
+
     def drop(self, identifier: str, old: Row) -> None:
         self._lines = None
         del self.records[identifier]

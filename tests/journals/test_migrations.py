@@ -26,8 +26,8 @@ OLD: dict[str, Any] = {
     "day": {"type": "date"},
 }
 ROWS = [
-    {"id": "a", "name": "tea", "qty": 3, "day": "2025-01-01"},
-    {"id": "b", "name": "tea", "qty": None, "day": None},
+    {"id": "one", "name": "tea", "qty": 3, "day": "2025-01-01"},
+    {"id": "two", "name": "tea", "qty": None, "day": None},
 ]
 
 
@@ -80,7 +80,7 @@ def opened(path: Path, schema: Schema, **options: Any) -> tuple[list[dict[str, A
 def test_what_loses_nothing_is_applied_as_one_commit(path: Path, fields: Any, first: Any) -> None:
     rows, seq = opened(path, schema_of(fields))
     assert rows[0] == {**ROWS[0], **first}
-    assert [row["id"] for row in rows] == ["a", "b"]
+    assert [row["id"] for row in rows] == ["one", "two"]
     assert list(rows[0]) == ["id", *fields]
     assert seq == 3
 
@@ -163,7 +163,7 @@ def test_a_plan_is_told_and_not_done(path: Path) -> None:
 
 def test_a_damaged_file_is_not_migrated(path: Path) -> None:
     with closing(apsw.Connection(str(path))) as db:
-        db.execute("UPDATE item SET name = 'coffee' WHERE id = 'a'")
+        db.execute("UPDATE item SET name = 'coffee' WHERE id = 'one'")
     with pytest.raises(JournalDamaged, match="is not what was written"):
         StoreFile(path, schema_of({**OLD, "new": {"type": "text"}}))
 
