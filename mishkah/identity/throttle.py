@@ -15,6 +15,9 @@ WINDOW = 900.0
 MOST = 20_000
 """Failures that are remembered of each kind, whoever comes; and names known at an address."""
 
+_MORE = 0.001
+"""Seconds that are told beyond what is needed: sums of times are rounded."""
+
 
 class Failures:
     """When each key has failed in the last `WINDOW`; *limit* times it may.
@@ -106,7 +109,7 @@ class Throttle:
         seconds, limit = max((kind.wait(one, now), limit) for kind, one, limit in tried)
         if seconds > 0:
             self._limited[limit] += 1
-            raise RateLimited(seconds, _TOO_MANY)
+            raise RateLimited(seconds + _MORE, _TOO_MANY)
         for kind, one, _ in tried:
             kind.add(one, now)
 
