@@ -21,7 +21,7 @@ from mishkah.rest.changes import raise_error
 from mishkah.rest.reading import as_known
 from mishkah.rest.requests import Parameters, is_known, list_parameter, tag
 from mishkah.rest.streams import Put, Streamed
-from mishkah.site.preferences import weights
+from mishkah.site.preferences import takes_gzip
 
 _LEVEL = 4
 
@@ -41,7 +41,7 @@ async def snapshot(desk: Desk, request: Request, given: Parameters) -> Response:
     view = listener.view
     if view is None:
         raise_error(b"".join(mail.pieces))
-    packed = _takes_gzip(request.headers.get("accept-encoding", ""))
+    packed = takes_gzip(request.headers.get("accept-encoding", ""))
     plain = tag(seen_as(place.reader.epoch, view.lens), listener.cursor)
     etag = f'{plain[:-1]}-gzip"' if packed else plain
     headers = {"vary": "Accept-Encoding", "cache-control": "no-cache"}
@@ -75,8 +75,3 @@ def _check(place: Place, asked: Subscribe, view: View) -> None:
         same = False
     if not same:
         raise CutOff
-
-
-def _takes_gzip(header: str) -> bool:
-    """Tell whether gzip is welcome (RFC 9110, 12.5.3)."""
-    return any(name == "gzip" and weight > 0 for name, weight in weights(header))

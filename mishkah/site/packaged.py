@@ -7,6 +7,7 @@ The browser client has names of its own that last, since the shop's pages import
 """
 
 from collections.abc import Iterator
+from gzip import compress
 from hashlib import sha256
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from mishkah.site.conditions import has_it
 from mishkah.site.media import media_type
 from mishkah.site.packing import pack
+from mishkah.site.preferences import takes_gzip
 
 _FOR_GOOD = "public, max-age=31536000, immutable"
 _CLIENT = "client/"
@@ -32,8 +34,16 @@ to this server its door has judged already, and nothing is secret in what everyb
 
 
 class _Kept(msgspec.Struct, frozen=True):
+    """A file, and the same compressed; each has an ETag of its own (RFC 9110, 8.8.3.3)."""
+
     content: bytes
+    gzip: bytes
     etag: str
+
+    @staticmethod
+    def of(content: bytes) -> "_Kept":
+        tag = f'"{sha256(content).hexdigest()[:32]}"'
+        return _Kept(content, compress(content, 9, mtime=0), tag)
 
 
 class Packaged:
@@ -42,7 +52,7 @@ class Packaged:
     def __init__(self, folder: Traversable | None = None) -> None:
         folder = folder or files("mishkah").joinpath("web")
         self._kept = {
-            name: _Kept(content, f'"{sha256(content).hexdigest()[:32]}"')
+            name: _Kept.of(content)
             for name, content in sorted(_packed(dict(_read(folder))).items())
         }
         whole = sha256()
@@ -80,10 +90,16 @@ class Packaged:
         kept = self._kept.get(name)
         if kept is None:
             raise HTTPException(404)
-        headers = {**headers, "etag": kept.etag}
-        if has_it(request.headers, kept.etag):
+        content, etag = kept.content, kept.etag
+        headers = {**headers, "vary": "Accept-Encoding"}
+        if takes_gzip(request.headers.get("accept-encoding", "")):
+            content, etag = kept.gzip, f'{etag[:-1]}-gzip"'
+        headers["etag"] = etag
+        if has_it(request.headers, etag):
             return Response(status_code=304, headers=headers)
-        return Response(kept.content, headers={**headers, "content-type": media_type(name)})
+        if content is kept.gzip:
+            headers["content-encoding"] = "gzip"
+        return Response(content, headers={**headers, "content-type": media_type(name)})
 
 
 def _packed(files: dict[str, bytes]) -> dict[str, bytes]:

@@ -23,3 +23,8 @@ def language(header: str) -> str:
     known = [(name, weight) for name, weight in listed if name in ("ar", "en", "*") and weight]
     name, _ = max(known, key=itemgetter(1), default=("en", 1.0))
     return "ar" if name == "ar" else "en"
+
+
+def takes_gzip(header: str) -> bool:
+    """Tell whether gzip is welcome by an Accept-Encoding *header* (RFC 9110, 12.5.3)."""
+    return any(name == "gzip" and weight > 0 for name, weight in weights(header))

@@ -51,7 +51,7 @@ async def test_its_types_are_text(shop: httpx.AsyncClient) -> None:
 async def test_browsers_keep_it_and_ask_each_time(shop: httpx.AsyncClient) -> None:
     first = await shop.get(ENTRY)
     assert first.headers["cache-control"] == "no-cache"
-    assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["etag"]), "a strong one, of the content"
+    assert re.fullmatch(r'"[0-9a-f]{32}-gzip"', first.headers["etag"]), "strong, of the content"
     again = await shop.get(ENTRY, headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     for response in (first, again):
@@ -60,6 +60,21 @@ async def test_browsers_keep_it_and_ask_each_time(shop: httpx.AsyncClient) -> No
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == first.headers["content-length"]
     assert (await shop.post(ENTRY)).status_code == 405
+
+
+async def test_it_comes_compressed_to_who_takes_that(shop: httpx.AsyncClient) -> None:
+    """Each way has an ETag of its own: a cache in between must not mix them."""
+    small = await shop.get(ENTRY, headers={"accept-encoding": "gzip"})
+    plain = await shop.get(ENTRY, headers={"accept-encoding": "identity"})
+    refused = await shop.get(ENTRY, headers={"accept-encoding": "gzip;q=0"})
+    assert small.headers["content-encoding"] == "gzip"
+    assert int(small.headers["content-length"]) < len(plain.content) / 2
+    assert small.content == plain.content == refused.content
+    assert "content-encoding" not in {*plain.headers, *refused.headers}
+    assert small.headers["etag"] != plain.headers["etag"] == refused.headers["etag"]
+    assert small.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    crossed = {"accept-encoding": "gzip", "if-none-match": plain.headers["etag"]}
+    assert (await shop.get(ENTRY, headers=crossed)).status_code == 200
 
 
 def asked_of(folder: Path) -> httpx.AsyncClient:
