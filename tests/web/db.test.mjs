@@ -1,50 +1,10 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { createPosDb } from "../../mishkah/web/client/mishkah.js";
-import { delta, FakeIndexedDB, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
-
-const open = [];
-let device;
-
-beforeEach(() => {
-  globalThis.WebSocket = FakeWebSocket;
-  globalThis.indexedDB = device = new FakeIndexedDB();
-  globalThis.IDBKeyRange = { bound: (lower, upper) => ({ lower, upper }) };
-  globalThis.fetch = async () => ({ ok: false });
-  FakeWebSocket.opened = [];
-});
-
-afterEach(async () => {
-  for (const db of open.splice(0)) await db.close();
-});
-
-async function till(options = {}) {
-  const { db } = await createPosDb({ branchId: "b", moduleId: "m", url: "http://shop:8080/", ...options });
-  open.push(db);
-  return db;
-}
-
-/** Let the server in: it welcomes `user` and shows these rows. */
-async function connect({ user, items = [], seq = 1, socket = FakeWebSocket.last } = {}) {
-  socket.accept();
-  for (let n = 0; n < 100 && !socket.sent[0]; n++) await quiet(10);
-  socket.say(welcome(user));
-  for (let n = 0; n < 100 && !socket.types().includes("SUBSCRIBE"); n++) await quiet(10);
-  snapshot(socket, { item: items }, { seq });
-  return socket;
-}
+import { delta, FakeWebSocket, quiet } from "./fakes.mjs";
+import { connect, crash, device, kept, open, till } from "./tills.mjs";
 
 const writes = (socket) => socket.sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
-const kept = (name) => [...(device.stores(device.names()[0])?.[name].rows.values() ?? [])].map(({ value }) => value);
-
-/** End the tabs in the middle of what they do. */
-async function crash() {
-  for (const db of open.splice(0)) {
-    db.shelf.save = () => {};
-    await db.close();
-  }
-}
 
 test("a write is on the device before it is sent", async () => {
   const db = await till();
