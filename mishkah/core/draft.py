@@ -22,6 +22,13 @@ class Ground(Protocol):
     def counter(self, key: CounterKey) -> int | None: ...
 
 
+def is_held(ground: Ground, table: str, index: Index, key: Key) -> bool:
+    """Tell whether a row of *table* has *key*."""
+    if ground.is_free(table, index, key):
+        return False
+    return next(ground.holders(table, index, key), None) is not None
+
+
 class Draft:
     """Changes that are not committed yet. Nothing below is touched; drop it and nothing was.
 

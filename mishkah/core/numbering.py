@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from mishkah.core.commit import Taken
-from mishkah.core.draft import Draft
+from mishkah.core.draft import Draft, is_held
 from mishkah.core.errors import Detail, Text, pointer
 from mishkah.core.sequences import MAX_NUMBER, Sequence
 from mishkah.core.state import CounterKey, State
@@ -44,10 +44,7 @@ def _is_held(draft: Draft, sequence: Sequence, text: str) -> bool:
     table = draft.schema.tables[sequence.table]
     if sequence.field == table.primary_key:
         return draft.record(table.name, text) is not None
-    index, key = table.index_of(sequence.field), (text,)
-    if draft.is_free(table.name, index, key):
-        return False
-    return next(draft.holders(table.name, index, key), None) is not None
+    return is_held(draft, table.name, table.index_of(sequence.field), (text,))
 
 
 def check_numbers(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from mishkah.core.draft import Draft, Ground
+from mishkah.core.draft import Draft, Ground, is_held
 from mishkah.core.errors import BrokenReference, Detail, Text, pointer
 from mishkah.core.grants import Grant, Place
 from mishkah.core.schema import Field, Row, Table
@@ -64,7 +64,7 @@ def _left_behind(draft: Draft, was: Left, grant: Grant) -> Iterator[Detail]:
         if value is None or is_there(draft, field, value):
             continue
         index = draft.schema.tables[name].index_of(field.name)
-        if next(draft.holders(name, index, (value,)), None) is not None:
+        if is_held(draft, name, index, (value,)):
             text = _IN_USE
             if grant.names(name, (field.name,)):
                 text = Text(
@@ -105,7 +105,4 @@ def is_there(ground: Ground, field: Field, value: object) -> bool:
     table = ground.schema.tables[reference.table]
     if reference.field == table.primary_key:
         return ground.record(table.name, str(value)) is not None
-    index = table.index_of(reference.field)
-    if ground.is_free(table.name, index, (value,)):
-        return False
-    return next(ground.holders(table.name, index, (value,)), None) is not None
+    return is_held(ground, table.name, table.index_of(reference.field), (value,))
