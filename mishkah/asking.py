@@ -6,7 +6,8 @@ import trio
 from mishkah.core.errors import Busy, StoreFailed, Text
 from mishkah.core.frames import payloads
 from mishkah.core.messages import Write
-from mishkah.feed import Mail, Outbox
+from mishkah.feed import Outbox
+from mishkah.letters import Mail
 from mishkah.requests import Ask, Request
 from mishkah.rights import Standing
 from mishkah.talk import Inbox

@@ -12,8 +12,7 @@ from mishkah.core.schema import Row, Schema
 from mishkah.core.snapshots import Snapshot
 from mishkah.core.state import State
 from mishkah.core.views import View
-from mishkah.feed import Piece
-from mishkah.letters import CHUNK
+from mishkah.letters import CHUNK, Piece
 from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 

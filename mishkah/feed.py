@@ -1,14 +1,13 @@
 """Bounded mail for each client: what a store says never waits for who hears it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
 
 import trio
 
 from mishkah.core import wire
 from mishkah.core.errors import Refused
 from mishkah.core.messages import Ref
-from mishkah.letters import Letter, Letters, joined
+from mishkah.letters import Letter, Letters, Mail, Piece, joined
 from mishkah.listener import Listener
 from mishkah.tally import Tally
 
@@ -24,32 +23,12 @@ class Stalled(trio.BrokenResourceError):
     """A client has taken nothing for too long; a close frame may still find room."""
 
 
-class Piece(NamedTuple):
-    """Whole frames of a view, which bring it to the commit *upto*."""
-
-    frames: bytes
-    upto: int
-
-
 _REST = Letter((b"",))
 """What lets the session go on with frames of which a part has gone."""
 
 
 def _ignore(code: str) -> None:
     """Tell nobody that something was refused."""
-
-
-class Mail(NamedTuple):
-    """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
-
-    They are *slow* where they could not take in time what came. Pieces that are *long* to put
-    together are whole frames each.
-    """
-
-    pieces: Iterable[bytes]
-    behind: Sequence[Listener] = ()
-    slow: bool = False
-    long: bool = False
 
 
 Now = Callable[[bytes], int]
@@ -63,17 +42,17 @@ class Outbox:
     """What waits for one client. Putting never blocks; in a full box the views fall behind.
 
     The session takes, the stores put; what is put while nothing waits goes out `now`, where that
-    is given and can. `received` counts the commands that the session has read; those up to
-    `refused_upto` are refused when their turn comes, see `Store`. At most *subscriptions* views are
-    shown to it; `several` is true where they may be of several stores. What it is refused, and by
-    which limit, is counted in *tally*; the codes are `told` as well.
+    is given and can; see `serve`. `received` counts the commands that the session has read; those
+    up to `refused_upto` are refused when their turn comes, see `Store`. At most *subscriptions*
+    views are shown to it; `several` is true where they may be of several stores. What it is
+    refused, and by which limit, is counted in *tally*; the codes are `told` as well.
     """
 
     __slots__ = (
         "__weakref__", "_asked", "_behind", "_departed", "_gathering", "_letters", "_limit",
-        "_mail", "_moved", "_ready", "_refused", "_unanswered", "arabic", "closing", "dismissed",
-        "gone", "limited", "listeners", "now", "received", "refused_upto", "several",
-        "subscriptions", "told",
+        "_mail", "_moved", "_ready", "_refused", "_start", "_stays", "_taking", "_unanswered",
+        "arabic", "closing", "dismissed", "gone", "limited", "listeners", "now", "received",
+        "refused_upto", "several", "subscriptions", "told",
     )  # fmt: skip
 
     def __init__(
@@ -97,12 +76,34 @@ class Outbox:
         self._letters = Letters()
         self._asked = 0  # bytes of commands that are read and not dealt with
         self._unanswered = 0  # how many of them there are
-        self._behind: list[Listener] = []
+        self._behind: Sequence[Listener] = ()
         self._departed = 0
         self._ready: Now | None = None  # `now`, while the session has sent all that it took
         self._gathering: Now | None = None
-        self._mail = trio.lowlevel.ParkingLot()
-        self._moved = trio.lowlevel.ParkingLot()
+        self._start: Callable[[], None] | None = None
+        self._stays = True
+        self._taking = False
+        self._mail: trio.lowlevel.ParkingLot | None = None  # most have nobody who waits there
+        self._moved: trio.lowlevel.ParkingLot | None = None
+
+    def serve(self, now: Now, start: Callable[[], None], *, stays: bool) -> None:
+        """Have what is put go out *now*, where that can be, and *start* a task that takes the rest.
+
+        It takes until there is nothing, and then says so by `rest`. One that *stays* waits for
+        more, once it was needed: where *now* can do nothing, to start it each time would be dearer.
+        """
+        self.now, self._start, self._stays = now, start, stays
+        if self._letters or not self.open:
+            self._wake()
+        else:
+            self._ready = now
+
+    def rest(self) -> None:
+        """Let the task that `serve` has started be the last, until there is something to take."""
+        self._taking = False
+        if self.open:
+            self._ready = self.now
+        self._move()
 
     @property
     def open(self) -> bool:
@@ -155,7 +156,10 @@ class Outbox:
 
     def answer(self, frame: bytes) -> None:
         """Queue an answer; never dropped, since `room` bounds how many there are."""
-        if self.open:
+        if self._ready is not None and (gone := self._ready(frame)):
+            if gone < len(frame):
+                self._append(_REST)
+        elif self.open:
             self._append(Letter((frame,), len(frame), 1))
 
     def gather(self) -> None:
@@ -184,7 +188,7 @@ class Outbox:
         letters.clear()
         if gone < len(data):
             self._append(_REST)
-        self._moved.unpark_all()
+        self._move()
         return True
 
     def refuse(self, refusal: Refused, ref: Ref | None) -> None:
@@ -216,12 +220,17 @@ class Outbox:
     def depart(self) -> None:
         """Count one more store that has answered everything."""
         self._departed += 1
-        self._moved.unpark_all()
+        self._move()
 
     async def departed(self, stores: int) -> None:
         """Wait until so many stores have answered everything, or nobody hears it any more."""
         while self.open and self._departed < stores:
-            await self._moved.park()
+            await self._until_moved()
+
+    async def finished(self) -> None:
+        """Wait until all is sent that ever will be."""
+        while self.open or self._taking:
+            await self._until_moved()
 
     def hang_up(self) -> None:
         """Forget everything: the client has gone."""
@@ -232,22 +241,27 @@ class Outbox:
         self._wake()
 
     async def take(self) -> Mail | None:
-        """Return what to send next, or None when there will be nothing."""
+        """Return what to send next, or None when there will be nothing.
+
+        None too where nothing waits for a task that does not stay, see `serve`.
+        """
         while not self._letters and not self._behind:
-            if not self.open:
+            if not (self.open and self._stays):
                 return None
             self._ready = self.now
+            if self._mail is None:
+                self._mail = trio.lowlevel.ParkingLot()
             try:
                 await self._mail.park()
             finally:
                 self._ready = self._gathering = None
         if not self._letters:
-            behind, self._behind = self._behind, []
+            behind, self._behind = self._behind, ()
             return Mail((), [listener for listener in behind if not listener.asking], slow=True)
         taken = self._letters.take()
         for letter in taken:
             letter.noted()
-        self._moved.unpark_all()
+        self._move()
         first = taken[0]
         if first.joins:
             return Mail((joined(taken),))
@@ -265,7 +279,7 @@ class Outbox:
         """Count a command of *size* bytes that the store has dealt with."""
         self._asked -= size
         self._unanswered -= 1
-        self._moved.unpark_all()
+        self._move()
 
     async def room(self) -> None:
         """Wait until so little is unread or unanswered that another command may be read."""
@@ -274,7 +288,7 @@ class Outbox:
             or self._letters.size >= self._limit
             or self._asked + self._letters.held >= MAX_ASKED
         ):
-            await self._moved.park()
+            await self._until_moved()
 
     def forget(self, listener: Listener, notice: bytes = b"") -> None:
         """Drop a subscription, and what waits of it; say *notice* before all that is left."""
@@ -283,6 +297,8 @@ class Outbox:
         self.hold(listener)
         if notice:
             self._letters = Letters([Letter((notice,), len(notice)), *self._letters])
+            if self._gathering is None:
+                self._wake()
 
     def hold(self, listener: Listener) -> None:
         """Show nothing more of a subscription, and drop what waits of it."""
@@ -299,9 +315,9 @@ class Outbox:
         self.limited["outbox"] += 1
         answers = [letter for letter in self._letters if letter.listener is None]
         notices = [
-            Letter((one.resync,), len(one.resync), listener=one, upto=one.cursor)
+            Letter((resync,), len(resync), listener=one, upto=one.cursor)
             for one in self.listeners
-            if one.resync and one.wanted
+            if one.wanted and (resync := one.resync)
         ]
         self._letters = Letters([*notices, *answers])
         for listener in self.listeners:
@@ -321,6 +337,19 @@ class Outbox:
 
     def _wake(self) -> None:
         """Let the session send, and whoever waits for something to happen look again."""
-        self._ready = None
-        self._mail.unpark_all()
-        self._moved.unpark_all()
+        self._ready = self._gathering = None
+        if self._mail is not None:
+            self._mail.unpark_all()
+        if self._start is not None and not (self._taking or self.gone):
+            self._taking = True
+            self._start()
+        self._move()
+
+    def _move(self) -> None:
+        if self._moved is not None:
+            self._moved.unpark_all()
+
+    async def _until_moved(self) -> None:
+        if self._moved is None:
+            self._moved = trio.lowlevel.ParkingLot()
+        await self._moved.park()

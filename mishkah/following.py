@@ -11,22 +11,83 @@ from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.views import read_view
 from mishkah.feed import Outbox
+from mishkah.gate import Gate
 from mishkah.listener import Listener
 from mishkah.requests import Request, Reseat
 from mishkah.rights import Rights
+from mishkah.who import Who
 
 InboxOf = Callable[[StoreId], trio.MemorySendChannel[Request]]
+_LONGEST = 3600.0
+"""Seconds after which the clock is looked at again: it may have been set."""
 
 
-async def follow(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:
-    """Keep the views of *outbox* to what *rights* allow, until cancelled, or they are no more."""
+class Following:
+    """One task for all who are there for long: it has those look again whose rights may be others.
+
+    That is when *gate* says that something has changed, and at the moment when somebody's time is
+    over.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+        self._looks: dict[Rights, Callable[[], None]] = {}
+        self._sleeping = trio.CancelScope()
+        self._over = trio.CancelScope()
+        self._on_become = self._look_in_time
+
+    def add(self, rights: Rights, look: Callable[[], None]) -> None:
+        """Call *look*, which is to have `catch_up` run, whenever that may have something to do."""
+        self._looks[rights] = look
+        rights.on_become = self._on_become
+        rights.take_note()
+        self._look_in_time(rights.who)
+        if rights.changed:
+            look()
+
+    def remove(self, rights: Rights) -> None:
+        del self._looks[rights]
+        rights.on_become = None
+
+    async def run(self) -> None:
+        """Look after them until `close`."""
+        with self._over:
+            while True:
+                with trio.move_on_after(_LONGEST) as self._sleeping:
+                    for rights, look in list(self._looks.items()):
+                        if not rights.changed:
+                            self._look_in_time(rights.who)
+                        elif not rights.looking:
+                            look()
+                    await self._gate.changes.next()
+
+    def close(self) -> None:
+        self._over.cancel()
+
+    def _look_in_time(self, who: Who) -> None:
+        """See to it that somebody who is *who* by now is looked at when that is over."""
+        if who.expires is not None:
+            ends = trio.current_time() + max(who.expires - self._gate.now(), 0.0)
+            self._sleeping.deadline = min(self._sleeping.deadline, ends)
+
+
+async def catch_up(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:
+    """Have the views of *outbox* be what *rights* allow by now; without any, send who listens away.
+
+    Of two at a time the second returns at once, since the first looks again.
+    """
+    if rights.looking:
+        return
+    rights.looking = True
     try:
-        while True:
-            await rights.change()
+        while rights.changed:
             rights.check()
+            rights.take_note()
             await reseat(rights, outbox, inbox_of)
     except Refused as refusal:
         send_away(outbox, refusal)
+    else:
+        rights.looking = False  # of who is sent away there is nothing more to see
 
 
 def send_away(outbox: Outbox, refusal: Refused) -> None:
@@ -44,15 +105,16 @@ async def reseat(rights: Rights, outbox: Outbox, inbox_of: InboxOf) -> None:
     What shows something else shows nothing more, until its store has looked; what can't be told so
     is closed, to come back.
     """
-    standings = {one.store: rights.standing(one.store) for one in outbox.listeners}
-    grants = {store: standing() for store, standing in standings.items()}
+    grants = {one.store: rights.grant(one.store) for one in outbox.listeners}
     for listener in list(outbox.listeners):
         if not shows_the_same(listener, grants[listener.store]):
             outbox.hold(listener)
             if listener.seed:
                 outbox.close(*OTHER_RIGHTS)
-    for store, standing in standings.items():
-        with suppress(trio.BrokenResourceError):  # a store that has stopped shows nothing
+    for store in grants:
+        standing = rights.standing(store)  # of who was shown last, perhaps while another waited
+        # a store that has stopped shows nothing, and a client that has left is shown nothing
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await inbox_of(store).send(Reseat(outbox, store, standing))
 
 

@@ -1,7 +1,7 @@
 """The tree of tasks: stores outside, sessions inside, doors innermost; it falls in that order."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 
 import trio
@@ -10,9 +10,11 @@ from trio_websocket import WebSocketConnection
 from mishkah.catalog import BRANCHES, MODULES, SEQUENCES, Catalog
 from mishkah.clock import Clock, wall_clock
 from mishkah.core.commands import is_name
-from mishkah.core.errors import AuthRequired, BadMessage, Refused, UnknownModule
+from mishkah.core.errors import BadMessage, Refused, UnknownModule
 from mishkah.core.ids import StoreId
+from mishkah.core.schema import Schema
 from mishkah.feed import Outbox
+from mishkah.following import Following
 from mishkah.gate import Gate, OpenGate
 from mishkah.http.door import Door
 from mishkah.http.guard import Guard
@@ -30,7 +32,7 @@ from mishkah.keeper import Keeper
 from mishkah.limits import Limits
 from mishkah.rates import Rates
 from mishkah.requests import Request
-from mishkah.rights import Rights
+from mishkah.rights import Rights, Told
 from mishkah.rolecheck import check_roles
 from mishkah.roles import ACCESS
 from mishkah.session import Session, turn_away
@@ -69,7 +71,6 @@ class House:
         self.keepers: dict[StoreId, Keeper] = {}
         self.stopping = trio.Event()
         self.tally = Tally()
-        self.outboxes: set[Outbox] = set()
         self._open: set[Session] = set()
         self._inboxes: dict[StoreId, trio.MemorySendChannel[Request]] = {}
         self._open_journal = open_journal
@@ -80,6 +81,7 @@ class House:
         self._turns = Turns()
         self.rates = Rates(limits, self.tally.limited)
         self.identity = None if hasher is None else self._identity(hasher)
+        self._note = None if self.identity is None else self.identity.refused
         self.gate: Gate = gate or OpenGate()
         self._configuration: Configuration | None = None
         if self.identity is not None:
@@ -87,7 +89,16 @@ class House:
             files = (BRANCHES, MODULES, SEQUENCES, ACCESS)
             self._configuration = Configuration(closed, catalog.data, files, ACCESS, clock)
             sessions.start_soon(self._guard, self.identity, self._configuration)
+        self.following = Following(self.gate)
+        stores.start_soon(self.following.run)
         self._door = Door(self._answer, make_site(self), guests, limits, self.rates)
+        self.serve = self._door.serve
+        """Serve one connection to its end. Raises nothing but Cancelled."""
+
+    @property
+    def outboxes(self) -> set[Outbox]:
+        """What waits for each client on a socket."""
+        return {session.outbox for session in self._open}
 
     async def open_listed(self) -> None:
         """Open the stores of all listed branches, side by side, and wait until each is settled."""
@@ -113,31 +124,23 @@ class House:
         """Let clients in until cancelled."""
         await trio.serve_listeners(self.serve, listeners, handler_nursery=self._sessions)
 
-    async def serve(self, stream: trio.abc.Stream) -> None:
-        """Serve one connection to its end. Raises nothing but Cancelled."""
-        await self._door.serve(stream)
-
-    async def _answer(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
+    def _answer(
+        self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade, nursery: trio.Nursery
+    ) -> Awaitable[None]:
         outbox = Outbox(self._limits.outbox, self._limits.subscriptions, self.tally)
         rights = self.rights()
-        outbox.told = lambda code: self._refused(rights, code, upgrade.address)
+        if self._note is not None:
+            outbox.told = Told(self._note, rights, upgrade.address)
         try:
             talk = self._talk(outbox, rights, upgrade)
         except Refused as refusal:
-            await turn_away(ws, guard, outbox.refusal(refusal, None), refusal.code)
-        else:
-            pacing = self.rates.socket(guard.address)
-            session = Session(ws, guard, talk, pacing, self._turns)
-            self.tally.sessions += 1
-            self.outboxes.add(outbox)
-            self._open.add(session)
-            if self.stopping.is_set():
-                session.leave()
-            try:
-                await session.run()
-            finally:
-                self.outboxes.discard(outbox)
-                self._open.discard(session)
+            return turn_away(ws, guard, outbox.refusal(refusal, None), refusal.code)
+        pacing = self.rates.socket(guard.address)
+        session = Session(ws, guard, talk, pacing, self._turns, self.following)
+        self.tally.sessions += 1
+        if self.stopping.is_set():
+            session.leave()
+        return session.run(nursery, self._open)
 
     def _identity(self, hasher: Hasher) -> Identity:
         inbox = self.inbox(IDENTITY)
@@ -162,13 +165,10 @@ class House:
 
     def rights(self) -> Rights:
         """Return the rights of a client who has shown nothing yet."""
-        return Rights(self.gate, lambda store: self.keepers[store].recipe.rules.schema)
+        return Rights(self.gate, self._schema_of)
 
-    def _refused(self, rights: Rights, code: str, address: str | None) -> None:
-        """Let it be noted that somebody on a socket was told *code*; see `note_refusal`."""
-        stranger = code == AuthRequired.code and not rights.tried
-        if self.identity is not None and not stranger:
-            self.identity.refused(rights.who, code, address)
+    def _schema_of(self, store: StoreId) -> Schema:
+        return self.keepers[store].recipe.rules.schema
 
     def _talk(self, outbox: Outbox, rights: Rights, upgrade: Upgrade) -> Talk:
         if upgrade.token is not None or not upgrade.v1:
@@ -244,6 +244,7 @@ class House:
 
     def hang_up(self) -> None:
         """Hang up on every store, so that each ends when its sessions have."""
+        self.following.close()
         for inbox in self._inboxes.values():
             inbox.close()
 

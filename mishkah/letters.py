@@ -1,12 +1,19 @@
 """What waits for one client: a queue that knows its sums. It decides nothing and wakes nobody."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mishkah.listener import Listener
 
 CHUNK = 256 * 1024
 """Bytes that are sent in one go, unless one frame has more."""
+
+
+class Piece(NamedTuple):
+    """Whole frames of a view, which bring it to the commit *upto*."""
+
+    frames: bytes
+    upto: int
 
 
 class Letter(NamedTuple):
@@ -40,6 +47,19 @@ class Letter(NamedTuple):
             self.listener.cursor = self.upto
             if self.told:
                 self.listener.told = self.upto
+
+
+class Mail(NamedTuple):
+    """What to send next: the *pieces* of whole frames; then *behind* are to ask their stores.
+
+    They are *slow* where they could not take in time what came. Pieces that are *long* to put
+    together are whole frames each.
+    """
+
+    pieces: Iterable[bytes]
+    behind: Sequence[Listener] = ()
+    slow: bool = False
+    long: bool = False
 
 
 class Letters:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from mishkah.core.ids import StoreId
 from mishkah.core.messages import WHOLE, Subscribe
 from mishkah.core.views import View
+from mishkah.core.wire import Signature
 
 if TYPE_CHECKING:
     from mishkah.feed import Outbox
@@ -17,14 +18,14 @@ class Listener:
     It is *live* while its store puts every commit into the outbox. One that is not live reads what
     it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
     `told` is the last commit that the client knows of: those of the log after it may be none that
-    its view shows. `resync` is said when the view falls behind. `asked` is what the client wants to
+    its view shows. Its store speaks by `signature`. `asked` is what the client wants to
     see, `view` what of it may be seen. One that is *held* shows nothing, until its store has looked
     what may be seen by now.
     """
 
     __slots__ = (
-        "asked", "asking", "cursor", "gone", "held", "live", "outbox", "resync", "seed", "store",
-        "told", "view",
+        "asked", "asking", "cursor", "gone", "held", "live", "outbox", "seed", "signature",
+        "store", "told", "view",
     )  # fmt: skip
 
     def __init__(self, outbox: "Outbox", store: StoreId, *, seed: bool) -> None:
@@ -34,7 +35,7 @@ class Listener:
         self.view: View | None = None
         self.asked: Subscribe | None = None
         self.cursor = self.told = -1
-        self.resync = b""
+        self.signature: Signature | None = None
         self.live = False
         self.asking = False
         self.gone = False
@@ -45,6 +46,13 @@ class Listener:
     def wanted(self) -> bool:
         """Whether its client is still to be shown what it shows."""
         return not (self.gone or self.held)
+
+    @property
+    def resync(self) -> bytes:
+        """What is said when the view falls behind; nothing of one that nothing was said of yet."""
+        if self.view is None or self.signature is None:
+            return b""
+        return self.signature.tell("RESYNC", self.view.id, reason="slow")
 
     def is_called(self, view: str) -> bool:
         """Tell whether its client means it by *view*: ``*`` is all that it may read of a store."""

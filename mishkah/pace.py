@@ -10,6 +10,8 @@ MOST = 20_000
 class Pace:
     """Lets *rate* things a second pass, two seconds' worth at once."""
 
+    __slots__ = ("_at", "_free", "_most", "_rate")
+
     def __init__(self, rate: float, now: float) -> None:
         self._rate = rate
         self._most = max(2 * rate, 1.0)

@@ -57,6 +57,8 @@ class Pacing:
     it, once that is known.
     """
 
+    __slots__ = ("_address", "_own", "_rates", "owner")
+
     def __init__(self, rates: Rates, address: str | None, own: Pace) -> None:
         self.owner = ""
         self._rates = rates

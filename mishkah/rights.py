@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 
-import trio
-
-from mishkah.core.errors import UnknownModule
+from mishkah.core.errors import AuthRequired, UnknownModule
 from mishkah.core.grants import Grant
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
@@ -12,12 +10,14 @@ from mishkah.gate import Gate
 from mishkah.who import NOBODY, Who
 
 SchemaOf = Callable[[StoreId], Schema]
-_LONGEST = 3600.0
-"""Seconds after which the clock is looked at again: it may have been set."""
+Note = Callable[[Who, str, str | None], None]
+"""(who, code, address): let it be noted that somebody was refused."""
 
 
 class Standing:
     """What *who* may do in *store*, whenever it is asked: what waits goes by what is so then."""
+
+    __slots__ = ("_gate", "_grant", "_schema", "_store", "_version", "_who")
 
     def __init__(self, gate: Gate, who: Who, store: StoreId, schema: Schema) -> None:
         self._gate = gate
@@ -51,6 +51,11 @@ class Rights:
     Nobody at first, who may do nothing where there is access control.
     """
 
+    __slots__ = (
+        "_became", "_gate", "_noted", "_schema_of", "_standings", "_version", "looking",
+        "on_become", "shown", "tried", "who",
+    )  # fmt: skip
+
     def __init__(self, gate: Gate, schema_of: SchemaOf) -> None:
         self._gate = gate
         self._schema_of = schema_of
@@ -59,11 +64,15 @@ class Rights:
         """Whether a token was shown that let somebody in."""
         self.tried = False
         """Whether any token was shown."""
-        self._became = self._followed = 0
+        self.on_become: Callable[[Who], None] | None = None
+        """What is told who speaks from now on, where that is followed."""
+        self.looking = False
+        """Whether somebody is looking what has changed, or has found that all is over."""
+        self._became = self._noted = 0
         self._become(NOBODY)
 
     def show(self, token: str | None) -> None:
-        """Be who *token* says from now on.
+        """Be who *token* says from now on; that views are those of who it is, is the caller's part.
 
         Raises AuthRequired where it lets nobody in, AuthExpired where it did; nothing has changed
         then.
@@ -71,6 +80,7 @@ class Rights:
         self.tried = self.tried or token is not None
         self._become(self._gate.identify(token))
         self.shown = token is not None
+        self.take_note()
 
     def check(self) -> None:
         """See whether who was let in still may be here. Raises AuthRequired, AuthExpired."""
@@ -92,19 +102,40 @@ class Rights:
             self._standings[store] = known
         return known
 
-    async def change(self) -> None:
-        """Wait until `check` may have something to say; who checks meanwhile takes nothing away."""
-        while self._followed == self._became and self._is_current():
-            left = _LONGEST if self.who.expires is None else self.who.expires - self._gate.now()
-            with trio.move_on_after(min(max(left, 0.0), _LONGEST)):
-                await self._gate.changes.next()
-        self._followed = self._became
+    @property
+    def changed(self) -> bool:
+        """Whether who follows has something to look at; who checks meanwhile takes nothing away."""
+        return self._noted != self._became or not self._is_current()
+
+    def take_note(self) -> None:
+        """Take what has been found by now as looked at."""
+        self._noted = self._became
 
     def _become(self, who: Who) -> None:
         self.who = who
         self._became += 1
         self._version = self._gate.changes.version
         self._standings.clear()
+        if self.on_become is not None:
+            self.on_become(who)
 
     def _is_current(self) -> bool:
         return is_current(self._gate, self.who, self._version)
+
+
+class Told:
+    """Has it noted, by *note*, what who has these *rights*, at *address*, is told by a socket.
+
+    That a stranger who shows no token needs one is no news.
+    """
+
+    __slots__ = ("_address", "_note", "_rights")
+
+    def __init__(self, note: Note, rights: Rights, address: str | None) -> None:
+        self._note = note
+        self._rights = rights
+        self._address = address
+
+    def __call__(self, code: str) -> None:
+        if self._rights.tried or code != AuthRequired.code:
+            self._note(self._rights.who, code, self._address)

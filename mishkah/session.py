@@ -1,6 +1,6 @@
-"""One client on one socket: a reader that hears it, and a writer that sends its mail."""
+"""One client on one socket: one task hears it, and one sends its mail while any waits."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
 import trio
@@ -15,6 +15,7 @@ from mishkah.core.frames import (
     UNKNOWN_STORE,
 )
 from mishkah.feed import Outbox, Stalled
+from mishkah.following import Following
 from mishkah.rates import Pacing
 from mishkah.talk import Talk
 from mishkah.turns import Turns
@@ -28,7 +29,7 @@ FAREWELL = 3.0
 class Line(Protocol):
     """The two directions of an open socket, in whole messages and whole frames."""
 
-    async def message(self) -> str | bytes:
+    def message(self) -> Awaitable[str | bytes]:
         """Return the client's next message.
 
         Raises ConnectionClosed, or trio.BrokenResourceError, where there is none.
@@ -46,66 +47,99 @@ class Line(Protocol):
         """Send whole *frames* without waiting; see `Now`. Raises nothing."""
         raise NotImplementedError
 
+    @property
+    def direct(self) -> bool:
+        """Whether `send_now` ever sends anything."""
+        raise NotImplementedError
+
 
 class Session:
     """A socket and its *talk*, whose outbox it empties into *line*; *pacing* slows it down.
 
-    What takes long to put together is put together in its *turns*.
+    What takes long to put together is put together in its *turns*. Whose rights change, *following*
+    tells.
     """
 
+    __slots__ = (
+        "_following", "_leaving", "_line", "_nursery", "_outbox", "_pacing", "_reading", "_talk",
+        "_turns", "_ws",
+    )  # fmt: skip
+
     def __init__(
-        self, ws: WebSocketConnection, line: Line, talk: Talk, pacing: Pacing, turns: Turns
+        self,
+        ws: WebSocketConnection,
+        line: Line,
+        talk: Talk,
+        pacing: Pacing,
+        turns: Turns,
+        following: Following,
     ) -> None:
         self._ws = ws
         self._line = line
         self._talk = talk
         self._pacing = pacing
         self._turns = turns
+        self._following = following
         self._outbox: Outbox = talk.outbox
-        self._outbox.now = line.send_now
         self._reading = trio.CancelScope()
-        self._running: trio.Nursery | None = None
+        self._nursery: trio.Nursery | None = None
         self._leaving = False
 
-    async def run(self) -> None:
-        """Serve until the client leaves, or is sent away; then close."""
+    @property
+    def outbox(self) -> Outbox:
+        return self._outbox
+
+    async def run(self, nursery: trio.Nursery, among: "set[Session]") -> None:
+        """Serve until the client leaves, or is sent away, *among* these so long; then close.
+
+        What is done beside runs in *nursery*, for a while: an idle session is one task.
+        """
+        self._nursery, talk, outbox = nursery, self._talk, self._outbox
+        if self._leaving:
+            nursery.start_soon(self._leave)
+        self._following.add(talk.rights, self._look)
+        among.add(self)
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._read)
-                nursery.start_soon(self._talk.follow)
-                self._running = nursery
-                if self._leaving:
-                    nursery.start_soon(self._leave)
+            outbox.serve(self._line.send_now, self._start, stays=not self._line.direct)
+            with self._reading:
                 try:
-                    await self._write()
-                finally:
-                    self._running = None
-                nursery.cancel_scope.cancel()
+                    await talk.begin(self._receive)
+                    while outbox.open:
+                        await self._may_read()
+                        await talk.hear(await self._line.message())
+                except (ConnectionClosed, trio.BrokenResourceError):
+                    outbox.hang_up()
+            await outbox.finished()
         finally:
-            self._outbox.hang_up()
-            self._talk.hang_up()
-        code, reason = self._outbox.closing or (NORMAL, "")
+            self._nursery = None
+            self._following.remove(talk.rights)
+            among.discard(self)
+            outbox.hang_up()
+            talk.hang_up()
+        code, reason = outbox.closing or (NORMAL, "")
         with trio.move_on_after(FAREWELL):
             await self._ws.aclose(code, reason)
 
-    async def _read(self) -> None:
-        outbox = self._outbox
-        with self._reading:
-            try:
-                await self._talk.begin(self._receive)
-                while outbox.open:
-                    await self._talk.hear(await self._receive())
-            except (ConnectionClosed, trio.BrokenResourceError):
-                outbox.hang_up()
-
     async def _receive(self) -> str | bytes:
-        """Return the next message, when so little waits for this client that it may be read."""
+        await self._may_read()
+        return await self._line.message()
+
+    async def _may_read(self) -> None:
+        """Wait until so little waits for this client that its next message may be read."""
         await self._outbox.room()
         self._pacing.owner = self._talk.rights.who.owner
         await self._pacing.turn()
-        return await self._line.message()
+
+    def _start(self) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self._write)
+
+    def _look(self) -> None:
+        if self._nursery is not None:
+            self._nursery.start_soon(self._talk.follow)
 
     async def _write(self) -> None:
+        """Send what waits; read no further where that was the last."""
         try:
             while (mail := await self._outbox.take()) is not None:
                 await (self._send_slowly if mail.long else self._line.send_frames)(mail.pieces)
@@ -117,6 +151,9 @@ class Session:
             self._outbox.hang_up()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._outbox.hang_up()
+        self._outbox.rest()
+        if not self._outbox.open:
+            self._reading.cancel()
 
     async def _send_slowly(self, pieces: Iterable[bytes]) -> None:
         """Send whole frames, each put together when its turn comes; an empty one is none yet."""
@@ -128,8 +165,8 @@ class Session:
     def leave(self) -> None:
         """Have the session end, in its time: the server is stopping. Before `run` too."""
         self._leaving = True
-        if self._running is not None:
-            self._running.start_soon(self._leave)
+        if self._nursery is not None:
+            self._nursery.start_soon(self._leave)
 
     async def _leave(self) -> None:
         """Read what comes in at once, no longer; when all of it is answered, say goodbye."""

@@ -14,9 +14,10 @@ from mishkah.core.schema import Schema
 from mishkah.core.state import State
 from mishkah.core.views import View, read_view
 from mishkah.dispatch import Dispatch, together
-from mishkah.feed import Outbox, Piece
+from mishkah.feed import Outbox
 from mishkah.following import OTHER_RIGHTS, shows_the_same
 from mishkah.journal import Journal
+from mishkah.letters import Piece
 from mishkah.listener import Listener
 from mishkah.tally import StoreTally
 
@@ -184,7 +185,7 @@ class Showing:
         if decimals := {t.name: known for t in tables if (known := t.shown_decimals)}:
             told["decimals"] = decimals
         signature = self._of(view)
-        listener.resync = signature.tell("RESYNC", view.id, reason="slow")
+        listener.signature = signature
         frame = signature.tell("SUBSCRIBED", view.id, seq=self._state.seq, resumed=resumed, **told)
         listener.outbox.answer(frame)
 

@@ -27,7 +27,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.messages import Call, Hello, Message, Ping, Query, Subscribe, Unsubscribe
 from mishkah.core.values import stamp
 from mishkah.feed import Outbox
-from mishkah.following import follow, reseat, send_away
+from mishkah.following import catch_up, reseat, send_away
 from mishkah.limits import Limits
 from mishkah.listener import Listener
 from mishkah.requests import Ask, Join, Leave, Look, Missed, Part, Request, Told
@@ -50,6 +50,7 @@ Receive = Callable[[], Awaitable[str | bytes]]
 class Talk(ABC):
     """One socket's side of the conversation; it owns its way into each store that it uses."""
 
+    __slots__ = ("_clock", "client", "inboxes", "limits", "outbox", "rights")
     goodbye: ClassVar[bytes] = b""
     """What is said before a stopping server closes."""
 
@@ -81,15 +82,15 @@ class Talk(ABC):
             await self.inboxes[listener.store].send(Missed(self.outbox, listener, slow))
 
     async def follow(self) -> None:
-        """Keep what the client is shown to what it may see, until cancelled."""
-        await follow(self.rights, self.outbox, self.inboxes.__getitem__)
+        """Have what the client is shown be what it may see by now."""
+        await catch_up(self.rights, self.outbox, self.inboxes.__getitem__)
 
     async def leave(self) -> None:
         """Wait until every store has answered all that was asked."""
         for inbox in self.inboxes.values():
             try:
                 await inbox.send(Leave(self.outbox))
-            except trio.BrokenResourceError:
+            except (trio.BrokenResourceError, trio.ClosedResourceError):  # by it, or by `hang_up`
                 self.outbox.depart()
         await self.outbox.departed(len(self.inboxes))
 
@@ -148,6 +149,8 @@ class SeedTalk(Talk):
     *asked* is what the URL says of the subscription.
     """
 
+    __slots__ = ("_asked", "_inbox", "_store")
+
     def __init__(
         self,
         outbox: Outbox,
@@ -183,6 +186,7 @@ class SeedTalk(Talk):
 class TalkV1(Talk):
     """A socket of the subprotocol `mishkah.v1`: HELLO first, then any stores and views."""
 
+    __slots__ = ("_open", "_rooms")
     goodbye = wire.goaway(RETRY_MS)
 
     def __init__(

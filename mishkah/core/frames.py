@@ -100,6 +100,11 @@ class Watch:
     work for nothing, are counted. What else is wrong with a frame, its reader will say.
     """
 
+    __slots__ = (
+        "_fragments", "_header", "_max_fragments", "_max_message", "_message", "_payload",
+        "_unfinished", "closing", "messages", "violation",
+    )  # fmt: skip
+
     def __init__(self, max_message: int, max_fragments: int) -> None:
         self._max_message = max_message
         self._max_fragments = max_fragments

@@ -15,6 +15,8 @@ class PlainTexts:
     A frame has a payload of at most *most* bytes.
     """
 
+    __slots__ = ("_at", "_data", "_most", "_waited")
+
     def __init__(self, most: int) -> None:
         self._most = most
         self._data = b""

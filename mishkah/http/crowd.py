@@ -1,9 +1,8 @@
 """How many connections one address may have at a time."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ipaddress import IPv6Address
+from typing import Self
 
 import trio
 
@@ -50,18 +49,37 @@ class Crowd:
         self._limited = limited
         self._inside: Counter[str] = Counter()
 
-    @contextmanager
-    def counted(self, address: str | None) -> Iterator[None]:
-        """Count a connection for the block. Raises `Turned` where there are too many."""
-        if address is None:
-            yield
-            return
+    def enter(self, address: str) -> None:
+        """Count a connection, until it leaves. Raises `Turned` where there are too many."""
         if self._inside[address] >= self._most:
             self._limited["connections"] += 1
             raise Turned(429, "This address has too many connections.", [("Retry-After", "30")])
         self._inside[address] += 1
-        try:
-            yield
-        finally:
-            self._inside[address] -= 1
-            self._inside += Counter()  # forget who has none
+
+    def leave(self, address: str) -> None:
+        self._inside[address] -= 1
+        if not self._inside[address]:
+            del self._inside[address]  # forget who has none
+
+
+class Seats:
+    """What one connection takes of *crowd*, for a block: a place for each address it comes from."""
+
+    __slots__ = ("_crowd", "_taken")
+
+    def __init__(self, crowd: Crowd) -> None:
+        self._crowd = crowd
+        self._taken: tuple[str, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for address in self._taken:
+            self._crowd.leave(address)
+
+    def take(self, address: str | None) -> None:
+        """Take a place of *address*, if any is counted. Raises `Turned` where there is none."""
+        if address is not None:
+            self._crowd.enter(address)
+            self._taken += (address,)

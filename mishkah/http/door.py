@@ -11,7 +11,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 from mishkah.core.errors import RateLimited
 from mishkah.core.frames import Watch
 from mishkah.http.connection import Connection, Handover
-from mishkah.http.crowd import Crowd, counted, peer_of
+from mishkah.http.crowd import Crowd, Seats, counted, peer_of
 from mishkah.http.gateway import Application, respond
 from mishkah.http.guard import Guard
 from mishkah.http.guests import Caller, Guests, caller_of
@@ -30,8 +30,8 @@ _ALONE = (
     "proxy; see mishkah-trio init."
 )
 
-Answer = Callable[[WebSocketConnection, Guard, Upgrade], Awaitable[None]]
-"""Serve one accepted WebSocket until it is closed."""
+Answer = Callable[[WebSocketConnection, Guard, Upgrade, trio.Nursery], Awaitable[None]]
+"""Serve one accepted WebSocket until it is closed; what is done beside runs in its nursery."""
 
 
 class Door:
@@ -80,7 +80,10 @@ class Door:
         try:
             async with trio.open_nursery() as nursery:
                 try:
-                    await self._meet(stream, nursery)
+                    with Seats(self._crowd) as seats:
+                        met = await self._meet(stream, nursery, seats)
+                        if met is not None:
+                            await self._entertain(*met)
                 finally:
                     await trio.aclose_forcefully(stream)
                 nursery.cancel_scope.cancel()
@@ -91,8 +94,10 @@ class Door:
         except* Exception:
             log.exception("a connection failed; the others go on")
 
-    async def _meet(self, stream: trio.abc.Stream, nursery: trio.Nursery) -> None:
-        """Answer requests; one for a WebSocket is the last."""
+    async def _meet(
+        self, stream: trio.abc.Stream, nursery: trio.Nursery, seats: Seats
+    ) -> tuple[Guard, Awaitable[None]] | None:
+        """Answer requests; one for a WebSocket is the last: return it, and what serves it."""
         address, guests = peer_of(stream), self._guests
         scheme = "https" if isinstance(stream, trio.SSLStream) else "http"
 
@@ -112,22 +117,20 @@ class Door:
 
         connection = Connection(stream, self._limits, self._limited, answer)
         try:
-            with self._crowd.counted(None if guests.trusts(address) else self._limited_as(address)):
-                handover = await self._talk(stream, connection)
-                if handover is None or self._closed:
-                    await connection.part()
-                    return
-                handover = msgspec.structs.replace(handover, head=believed(handover.head))
-                who = caller(handover.head)
-                behind = None if who.address == address else self._limited_as(who.address)
-                with self._crowd.counted(behind):
-                    self._admit(who)
-                    opened = await self._open(stream, handover, who, nursery)
-                    del handover  # its headers, while the socket is open
-                    if opened is not None:
-                        await self._serve(*opened)
+            seats.take(None if guests.trusts(address) else self._limited_as(address))
+            handover = await self._talk(stream, connection)
+            if handover is None or self._closed:
+                await connection.part()
+                return None
+            handover = msgspec.structs.replace(handover, head=believed(handover.head))
+            who = caller(handover.head)
+            if who.address != address:
+                seats.take(self._limited_as(who.address))
+            self._admit(who)
+            return await self._open(stream, handover, who, nursery)
         except Turned as turned:
             await connection.turn_away(turned)
+            return None
 
     async def _talk(self, stream: trio.abc.Stream, connection: Connection) -> Handover | None:
         """Let *connection* run, known to `close`. Raises `Turned`."""
@@ -158,14 +161,15 @@ class Door:
 
     async def _open(
         self, stream: trio.abc.Stream, handover: Handover, caller: Caller, nursery: trio.Nursery
-    ) -> tuple[WebSocketConnection, Guard, Upgrade] | None:
+    ) -> tuple[Guard, Awaitable[None]] | None:
         """Let a WebSocket in, unless its handshake takes too long. Raises `Turned`."""
         head, limits = handover.head, self._limits
         upgrade = read_upgrade(head, caller, self._guests.origins)
         watch = Watch(limits.message, limits.fragments)
         address = self._limited_as(caller.address)
-        inlet = Inlet(stream, handover.rest, watch, limits.message if limits.direct else None)
-        guard = Guard(stream, head.again(), inlet, watch, limits.stall, address)
+        plain = limits.message if limits.direct else None
+        inlet = Inlet(stream, head.again(), handover.rest, watch, plain)
+        guard = Guard(stream, inlet, watch, limits.stall, address)
         with trio.move_on_after(limits.handshake) as shaking:
             request = await wrap_server_stream(
                 nursery, guard, message_queue_size=4, max_message_size=limits.message
@@ -175,12 +179,12 @@ class Door:
             self._limited["handshake"] += 1
             return None
         guard.opened(ws)
-        return ws, guard, upgrade
+        return guard, self._answer(ws, guard, upgrade, nursery)
 
-    async def _serve(self, ws: WebSocketConnection, guard: Guard, upgrade: Upgrade) -> None:
+    async def _entertain(self, guard: Guard, answering: Awaitable[None]) -> None:
         self._inside.add(guard)
         try:
-            await self._answer(ws, guard, upgrade)
+            await answering
             await guard.aclose()
         finally:
             self._inside.discard(guard)

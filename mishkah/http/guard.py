@@ -8,7 +8,8 @@ Most of what clients send are plain frames, which cost it more than what they as
 An `Inlet` takes them out, and they are never seen by trio-websocket; all else is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any
 
 import trio
 from trio_websocket import WebSocketConnection
@@ -23,7 +24,7 @@ _SENDABLE = frozenset({1002, 1003, 1007, 1008, 1009, 1011})
 
 
 class Guard(trio.abc.Stream):
-    """A connection whose request has been read: *head*, and what follows it, which is in *inlet*.
+    """A connection whose request has been read; it, and what follows it, is in *inlet*.
 
     trio-websocket reads and writes here; the session reads with `message`, and writes whole frames
     with `send_frames`, or `send_now`. A peer that takes nothing for *stall* seconds is given up.
@@ -31,52 +32,42 @@ class Guard(trio.abc.Stream):
     """
 
     __slots__ = (
-        "_closed", "_head", "_inlet", "_outlet", "_shaken_hands", "_stream", "_watch", "_ws",
-        "address", "asked", "send_now",
+        "_closed", "_inlet", "_outlet", "_stream", "_watch", "_ws",
+        "address", "asked", "direct", "send_now",
     )  # fmt: skip
 
     def __init__(
         self,
         stream: trio.abc.Stream,
-        head: bytes,
         inlet: Inlet,
         watch: Watch,
         stall: float,
         address: str | None,
     ) -> None:
         self._stream = stream
-        self._head = head
         self._inlet = inlet
         self._watch = watch
         self._outlet = Outlet(stream, stall)
-        self._shaken_hands = trio.Event()
         self._closed: trio.Event | None = None
         self._ws: WebSocketConnection | None = None
         self.asked = trio.current_time()
         """When the peer was asked last whether it is there."""
         self.address = address
         self.send_now = self._outlet.send_now
+        self.direct = self._outlet.direct
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+    def receive_some(self, max_bytes: int | None = None) -> Coroutine[Any, Any, bytes]:
         """Return the next bytes, up to the first that break a bound; then the end."""
-        if self._head:
-            await trio.lowlevel.checkpoint()
-            head, self._head = self._head, b""
-            return head
-        await self._shaken_hands.wait()  # nothing that follows the request is judged before it
-        data = await self._inlet.odd(max_bytes)
-        if not data and self._watch.violation is not None:
-            await self._end(self._watch.violation)
-        return data
+        return self._inlet.odd(max_bytes, self._end)
 
     def opened(self, ws: WebSocketConnection) -> None:
         """Take note that *ws*, which reads and writes here, is open."""
         self._ws = ws
 
-    async def message(self) -> str | bytes:
+    def message(self) -> Awaitable[str | bytes]:
         """Return the client's next message. Raises ConnectionClosed where there is none."""
         assert self._ws is not None, "it is open"
-        return await self._inlet.message(self._ws.get_message)
+        return self._inlet.message(self._ws.get_message)
 
     @property
     def violation(self) -> Violation | None:
@@ -94,11 +85,12 @@ class Guard(trio.abc.Stream):
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send trio-websocket's own bytes: the handshake, then whole control frames."""
-        closing = self._shaken_hands.is_set() and bool(data) and data[0] & 0x0F == CLOSE
+        closing = self._inlet.begun and bool(data) and data[0] & 0x0F == CLOSE
         if closing:
             self._inlet.end()
         await self._outlet.send(bytes(data), closing=closing)
-        self._shaken_hands.set()
+        if not self._inlet.begun:
+            self._inlet.begin()
 
     async def send_frames(self, pieces: Iterable[bytes]) -> None:
         """Send *pieces*, each of whole frames; nothing follows a close frame.
@@ -145,7 +137,7 @@ class Guard(trio.abc.Stream):
         """Write the close frame, when what is being sent has gone; unless one was sent."""
         closed = self._ws.closed if self._ws else None
         if (
-            self._shaken_hands.is_set()
+            self._inlet.begun
             and closed is not None
             and closed.code in _SENDABLE
             and not self._outlet.ended

@@ -56,14 +56,20 @@ class Head(msgspec.Struct, frozen=True):
         )
 
     def again(self) -> bytes:
-        """Return an upgrade's head as bytes, with only the upgrade that is accepted."""
-        lines = [f"{self.method} {self.target} HTTP/1.1".encode()]
-        lines += [name + b": " + value for name, value in self.raw if name not in _REWRITTEN]
+        """Return an upgrade's head as bytes, for who shakes hands and knows the rest already.
+
+        It has only the upgrade that is accepted, and of all else what the answer depends on, since
+        it is kept as long as the WebSocket is open.
+        """
+        lines = [b"GET / HTTP/1.1"]
+        lines += [name + b": " + value for name, value in self.raw if name in _SHAKEN]
         lines += [b"upgrade: websocket", b"connection: Upgrade"]
         return b"\r\n".join(lines) + _END
 
 
-_REWRITTEN = (b"upgrade", b"connection")
+_SHAKEN = (
+    b"host", b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol",
+)  # fmt: skip
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
 _ONCE = ("authorization", "cookie", "sec-fetch-site")
 """What says who sends a request: of two, a proxy may have judged the other one."""

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 import trio
 
-from mishkah.core.frames import Watch
+from mishkah.core.frames import Violation, Watch
 from mishkah.core.plain import PlainTexts
-from mishkah.http.receiving import receiving
+from mishkah.http.receiving import Receiving
 
 CHUNK = 16 * 1024
 """Bytes that the session reads in one go."""
@@ -20,28 +20,34 @@ AT_ONCE = 32
 
 
 class Inlet:
-    """The bytes of *stream*, of which *rest* has come already, watched by *watch*.
+    """The bytes of *stream* after *head*, of which *rest* has come already, watched by *watch*.
 
-    A plain text has at most *most* bytes; None leaves all to trio-websocket.
+    trio-websocket gets the head, and nothing else before `begin`. A plain text has at most *most*
+    bytes; None leaves all to trio-websocket. Who waits for hours waits in as few coroutines as can
+    be.
     """
 
+    __slots__ = (
+        "_direct", "_head", "_left_over", "_ours", "_over", "_owed", "_receiving", "_taken",
+        "_texts", "_waiting", "_watch", "begun",
+    )  # fmt: skip
+
     def __init__(
-        self, stream: trio.abc.Stream, rest: bytes, watch: Watch, most: int | None
+        self, stream: trio.abc.Stream, head: bytes, rest: bytes, watch: Watch, most: int | None
     ) -> None:
-        self._receive = receiving(stream)
+        self._receiving = Receiving(stream)
+        self._head = head
+        self.begun = False
         self._watch = watch
         self._texts = PlainTexts(most or 0)
         self._texts.add(rest)
         self._direct = most is not None
         self._ours = False
-        self._left_over = trio.lowlevel.ParkingLot()
-        self._waiting = trio.CancelScope()
+        self._left_over: trio.lowlevel.Task | None = None  # who waits for what is not plain
+        self._waiting: trio.CancelScope | None = None
         self._owed = 0  # messages that trio-websocket finds, and nobody has taken
         self._taken = 0
         self._over = False
-        self.reading = False
-        self.heard = trio.current_time()
-        """When bytes came from the peer last."""
 
     async def message(self, get_message: Callable[[], Awaitable[str | bytes]]) -> str | bytes:
         """Return the client's next message, which *get_message* has where it is not plain.
@@ -54,47 +60,70 @@ class Inlet:
                     message = await get_message()
                     self._owed -= 1
                     return message
+                self._waiting = None
             elif (text := self._texts.take()) is not None:
                 self._taken += 1
                 if self._taken % AT_ONCE == 0:
                     await trio.lowlevel.checkpoint()
                 return text
-            elif not (self._texts.may_wait() and await self._more()):
+            elif self._texts.may_wait():
+                try:
+                    data = await self._receiving.some(CHUNK)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    data = b""  # as the other will find
+                self._texts.add(data)
+                if not data:
+                    self._leave_over()
+            else:
                 self._leave_over()
-
-    async def _more(self) -> bool:
-        """Read on, and tell whether there is more."""
-        try:
-            data = await self._next(CHUNK)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):  # as the other will find
-            return False
-        self._texts.add(data)
-        return bool(data)
 
     def _leave_over(self) -> None:
         self._ours = False
-        self._left_over.unpark_all()
+        if self._left_over is not None:
+            trio.lowlevel.reschedule(self._left_over)
+            self._left_over = None
 
-    async def odd(self, max_bytes: int | None) -> bytes:
+    async def odd(
+        self, max_bytes: int | None, broken: Callable[[Violation], Awaitable[None]]
+    ) -> bytes:
         """Return the next bytes for trio-websocket, up to a violation; then nothing, as at the end.
 
-        That it asks means that it is done with those before.
+        That it asks means that it is done with those before. Who has *broken* a bound is told.
         """
-        if self._watch.violation is not None:
-            return b""
-        if self._direct and self._watch.between:
-            self._ours = True
-            self._waiting.cancel()  # which takes no message from who was given one
-            while self._ours:
-                await self._left_over.park()
-        if self._over:
-            raise trio.ClosedResourceError
-        data = self._texts.leave() or await self._next(max_bytes)
-        known = self._watch.messages
-        passed = self._watch.passes(data, to_plain=self._direct)
-        self._owed += self._watch.messages - known
-        self._texts.add(data[len(passed) :])
-        return passed
+        if self._head:
+            await trio.lowlevel.checkpoint()
+            head, self._head = self._head, b""
+            return head
+        if self._watch.violation is None:
+            if not self.begun or (self._direct and self._watch.between):
+                self._ours = self.begun
+                if self._waiting is not None:
+                    self._waiting.cancel()  # which takes no message from who was given one
+                self._left_over = trio.lowlevel.current_task()
+                await trio.lowlevel.wait_task_rescheduled(self._waits_no_longer)
+            if self._over:
+                raise trio.ClosedResourceError
+            data = self._texts.leave() or await self._receiving.some(max_bytes)
+            known = self._watch.messages
+            passed = self._watch.passes(data, to_plain=self._direct)
+            self._owed += self._watch.messages - known
+            self._texts.add(data[len(passed) :])
+            if passed or self._watch.violation is None:
+                return passed
+        await broken(self._watch.violation)
+        return b""
+
+    def begin(self) -> None:
+        """Let what follows the head be read; nothing of it is judged before that is answered."""
+        self.begun = True
+        if self._direct and self._left_over is not None:
+            self._ours = True  # and who waits goes on waiting, for what is not plain
+        else:
+            self._leave_over()
+
+    def _waits_no_longer(self, _: object) -> trio.lowlevel.Abort:
+        self._left_over = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
     def end(self) -> None:
         """Leave all that comes to trio-websocket, which waits for the answer to a close frame."""
@@ -107,11 +136,12 @@ class Inlet:
         self._over = True
         self.end()
 
-    async def _next(self, max_bytes: int | None) -> bytes:
-        self.reading = True
-        try:
-            data = await self._receive(max_bytes)
-        finally:
-            self.reading = False
-        self.heard = trio.current_time()
-        return data
+    @property
+    def reading(self) -> bool:
+        """Whether somebody is waiting for bytes of the peer."""
+        return self._receiving.active
+
+    @property
+    def heard(self) -> float:
+        """When bytes came from the peer last."""
+        return self._receiving.heard

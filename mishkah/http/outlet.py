@@ -29,7 +29,7 @@ class Outlet:
     def __init__(self, stream: trio.abc.Stream, stall: float) -> None:
         self._stream = stream
         self._stall = stall
-        self._turn = trio.StrictFIFOLock()
+        self._turn: trio.StrictFIFOLock | None = None  # while somebody has it, who may wait
         self._ended = False
         self._whole = True
         self._rest = b""
@@ -41,6 +41,11 @@ class Outlet:
         self._fileno: Callable[[], int] | None = None
         if isinstance(stream, trio.SocketStream) and _WRITABLE is not None:
             self._fileno = stream.socket.fileno
+
+    @property
+    def direct(self) -> bool:
+        """Whether `send_now` may ever send anything."""
+        return self._fileno is not None
 
     @property
     def ended(self) -> bool:
@@ -78,7 +83,7 @@ class Outlet:
 
     def _look(self, number: int) -> int:
         """Return how many bytes surely go at once by now, to the file *number*."""
-        if self._rest or self._turn.locked() or not self._whole or self._ended:
+        if self._rest or self._turn is not None or not self._whole or self._ended:
             return 0
         if number >= 0 and _is_writable(number):
             self._room = self._at_once()
@@ -86,29 +91,45 @@ class Outlet:
 
     async def send(self, data: bytes, *, closing: bool = False) -> None:
         """Send *data*, whole frames, when it can go at once; a close frame in any case."""
-        async with self._turn:
-            if self._ended or not self._whole:
-                raise trio.ClosedResourceError
-            self._ended = closing
-            room, self._room = self._room, 0
-            if self._rest:
-                data, self._rest, self._whole = self._rest + data, b"", False
-            with trio.move_on_after(self._stall) as sending:
-                if len(data) > room and not closing:
-                    await self._stream.wait_send_all_might_not_block()
-                    room = self._at_once()
-                self._whole = False  # until it is gone: half a frame can't be followed by one
-                await self._stream.send_all(data)
-                self._whole = True
-            if sending.cancelled_caught:
-                raise Stalled
-            self._room = 0 if closing else max(room - len(data), 0)
+        turn = self._turn = self._turn or trio.StrictFIFOLock()
+        try:
+            async with turn:
+                await self._send(data, closing=closing)
+        finally:
+            self._after(turn)
+
+    async def _send(self, data: bytes, *, closing: bool) -> None:
+        if self._ended or not self._whole:
+            raise trio.ClosedResourceError
+        self._ended = closing
+        room, self._room = self._room, 0
+        if self._rest:
+            data, self._rest, self._whole = self._rest + data, b"", False
+        with trio.move_on_after(self._stall) as sending:
+            if len(data) > room and not closing:
+                await self._stream.wait_send_all_might_not_block()
+                room = self._at_once()
+            self._whole = False  # until it is gone: half a frame can't be followed by one
+            await self._stream.send_all(data)
+            self._whole = True
+        if sending.cancelled_caught:
+            raise Stalled
+        self._room = 0 if closing else max(room - len(data), 0)
+
+    def _after(self, turn: trio.StrictFIFOLock) -> None:
+        """Keep no lock that nobody waits for: most clients are idle for most of the time."""
+        if turn is self._turn and not turn.locked():  # it is another's, perhaps, by now
+            self._turn = None
 
     async def end(self) -> None:
         """Let what is being sent go, and the peer hang up; the caller bounds the time."""
-        async with self._turn:  # who still sends, such as a ping, must not meet the end half-way
-            self._ended, self._room = True, 0
-            await part(self._stream)
+        turn = self._turn = self._turn or trio.StrictFIFOLock()
+        try:
+            async with turn:  # who still sends, such as a ping, must not meet the end half-way
+                self._ended, self._room = True, 0
+                await part(self._stream)
+        finally:
+            self._after(turn)
 
     def _at_once(self) -> int:
         """Return how many bytes surely go at once when any do, so that a stall is between frames.

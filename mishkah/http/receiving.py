@@ -1,43 +1,55 @@
 """How bytes come off a connection: from a socket with as few steps as the system needs."""
 
 import os
-from collections.abc import Awaitable, Callable
-from errno import EBADF
-from functools import partial
 
 import trio
 
 CHUNK = 16 * 1024
 """Bytes that are taken in one go where no number is asked for."""
 
-Receive = Callable[[int | None], Awaitable[bytes]]
-"""Returns at most so many bytes, as `receive_some` of a stream does, and raises what that does."""
 
+class Receiving:
+    """The receiving half of *stream*."""
 
-def receiving(stream: trio.abc.Stream) -> Receive:
-    """Return what receives from *stream*."""
-    if isinstance(stream, trio.SocketStream) and os.name == "posix":
-        return partial(_from_socket, stream.socket)
-    return partial(_from_stream, stream)
+    __slots__ = ("_socket", "_stream", "active", "heard")
 
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        direct = isinstance(stream, trio.SocketStream) and os.name == "posix"
+        self._socket = stream.socket if direct and isinstance(stream, trio.SocketStream) else None
+        self._stream = stream
+        self.active = False
+        """Whether somebody is waiting for bytes."""
+        self.heard = trio.current_time()
+        """When some came last."""
 
-async def _from_socket(socket: trio.socket.SocketType, most: int | None) -> bytes:
-    """Wait for the system to have bytes, and take them.
+    async def some(self, most: int | None) -> bytes:
+        """Return at most so many bytes, as `receive_some` of a stream does; raise what that does.
 
-    A client that waits for its answers sends nothing before it has them: to look first, as trio's
-    sockets do, is to look in vain.
-    """
-    while True:
+        A client that waits for its answers sends nothing before it has them: to look first, as
+        trio's sockets do, is to look in vain. And who is idle waits in one coroutine, not in four.
+        """
+        data: bytes | None = None
+        self.active = True
         try:
-            await trio.lowlevel.wait_readable(socket)
-            return os.read(socket.fileno(), most or CHUNK)
-        except BlockingIOError:
-            continue
+            while data is None:
+                if self._socket is None:
+                    data = bytes(await self._stream.receive_some(most))
+                elif self._socket.fileno() < 0:
+                    raise trio.ClosedResourceError("this socket was already closed")
+                else:
+                    await trio.lowlevel.wait_readable(self._socket)
+                    data = _read(self._socket, most or CHUNK)
         except OSError as error:
-            if error.errno == EBADF or socket.fileno() < 0:
-                raise trio.ClosedResourceError("this socket was already closed") from None
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        finally:
+            self.active = False
+        self.heard = trio.current_time()
+        return data
 
 
-async def _from_stream(stream: trio.abc.Stream, most: int | None) -> bytes:
-    return bytes(await stream.receive_some(most))
+def _read(socket: trio.socket.SocketType, most: int) -> bytes | None:
+    """Return what the system has, None where that is nothing after all."""
+    try:
+        return os.read(socket.fileno(), most)
+    except BlockingIOError:
+        return None

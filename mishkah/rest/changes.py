@@ -1,5 +1,6 @@
 """What has changed since a cursor: a page of commits as JSON, or a stream that never ends (SSE)."""
 
+from functools import partial
 from typing import Any, NoReturn
 
 import msgspec
@@ -14,8 +15,9 @@ from mishkah.core.frames import GOING_AWAY, payloads
 from mishkah.core.messages import Subscribe
 from mishkah.core.views import Shown, View, read_view
 from mishkah.core.wire import seen_as
-from mishkah.feed import Mail, Outbox
-from mishkah.following import follow
+from mishkah.feed import Outbox
+from mishkah.following import catch_up
+from mishkah.letters import Mail
 from mishkah.listener import Listener
 from mishkah.requests import Join, Missed
 from mishkah.rest.asking import Desk, Place
@@ -142,7 +144,10 @@ async def _tell(desk: Desk, place: Place, outbox: Outbox, first: Mail, put: Put)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(close_when_stopping)
-        nursery.start_soon(follow, place.rights, outbox, lambda store: place.inbox)
+        look = partial(
+            nursery.start_soon, catch_up, place.rights, outbox, lambda store: place.inbox
+        )
+        desk.house.following.add(place.rights, look)
         try:
             await put(b"retry: 1000\n\n")
             mail: Mail | None = first
@@ -151,6 +156,8 @@ async def _tell(desk: Desk, place: Place, outbox: Outbox, first: Mail, put: Put)
                 mail = await _next(outbox, put)
         except OSError:
             pass  # the client has gone; who ends the response will meet it again
+        finally:
+            desk.house.following.remove(place.rights)
         nursery.cancel_scope.cancel()
 
 

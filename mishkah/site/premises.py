@@ -9,6 +9,7 @@ from mishkah.catalog import Catalog
 from mishkah.clock import Clock
 from mishkah.core.ids import StoreId
 from mishkah.feed import Outbox
+from mishkah.following import Following
 from mishkah.gate import Gate
 from mishkah.identity.identity import Identity
 from mishkah.keeper import Keeper
@@ -29,6 +30,8 @@ class Premises(Protocol):
     def stopping(self) -> trio.Event: ...
     @property
     def tally(self) -> Tally: ...
+    @property
+    def following(self) -> Following: ...
     @property
     def outboxes(self) -> Set[Outbox]: ...
     @property

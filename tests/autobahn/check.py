@@ -25,7 +25,7 @@ LEFT_OUT = ("9.*", "12.*", "13.*")
 PASSED = {"OK", "INFORMATIONAL"}
 
 
-async def echo(ws: Any, guard: Any, upgrade: Any) -> None:
+async def echo(ws: Any, guard: Any, *_: Any) -> None:
     try:
         while True:
             said = await guard.message()

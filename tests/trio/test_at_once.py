@@ -1,7 +1,9 @@
 """Frames that go out at once while nothing waits for a client: in order, and never by halves."""
 
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, nullcontext
 from itertools import repeat
+from pathlib import Path
 
 import pytest
 import trio
@@ -9,6 +11,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 from support.frames import whole_frames
+from support.stalled import HELLO
 
 from mishkah import feed
 from mishkah.core.frames import Watch, frame
@@ -16,7 +19,10 @@ from mishkah.core.ids import StoreId
 from mishkah.http.guard import Guard
 from mishkah.http.inlet import Inlet
 from mishkah.http.outlet import Outlet
+from mishkah.http.receiving import Receiving
+from mishkah.letters import Piece
 from mishkah.listener import Listener
+from mishkah.testing import open_test_house
 
 
 def listener_of(outbox: feed.Outbox) -> Listener:
@@ -71,7 +77,7 @@ async def test_what_is_put_goes_out_in_its_order_now_or_later(
         for what in puts:
             match what:
                 case "put":
-                    outbox.put(listener, [feed.Piece(next_frame(), len(said))])
+                    outbox.put(listener, [Piece(next_frame(), len(said))])
                     assert listener.cursor <= listener.told <= len(said)
                 case "answer":
                     outbox.answer(next_frame())
@@ -79,7 +85,7 @@ async def test_what_is_put_goes_out_in_its_order_now_or_later(
                     outbox.put_snapshot(listener, [next_frame(), next_frame()], len(said))
                 case "batch":
                     outbox.gather()
-                    outbox.put(listener, [feed.Piece(next_frame(), len(said))])
+                    outbox.put(listener, [Piece(next_frame(), len(said))])
                     outbox.answer(next_frame())
                     outbox.flush()
                 case "wait":
@@ -98,7 +104,7 @@ async def test_a_batch_is_one_write_for_each_client() -> None:
         nursery.start_soon(line.empty, outbox)
         await trio.testing.wait_all_tasks_blocked()
         outbox.gather()
-        outbox.put(listener, [feed.Piece(b"delta", 1)])
+        outbox.put(listener, [Piece(b"delta", 1)])
         outbox.answer(b"ack")
         outbox.answer(b"ack")
         outbox.flush()
@@ -113,7 +119,7 @@ BYE = frame(b"\x03\xe8", 0x08)
 
 def guarding(stream: trio.abc.Stream) -> Guard:
     watch = Watch(1, 1)
-    return Guard(stream, b"", Inlet(stream, b"", watch, 1), watch, 30, None)
+    return Guard(stream, Inlet(stream, b"", b"", watch, 1), watch, 30, None)
 
 
 async def connected() -> tuple[trio.SocketStream, trio.SocketStream]:
@@ -182,6 +188,57 @@ async def test_nothing_goes_at_once_behind_a_close_frame() -> None:
         assert await read_so_much(theirs, 1) == SHAKEN + PONG + BYE
 
 
+class Held(trio.abc.HalfCloseableStream):
+    """A stream whose sender waits until it is let go, and which takes no two at once."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.free = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self.sent.append(bytes(data))
+        await self.free.wait()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def send_eof(self) -> None: ...
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        raise NotImplementedError
+
+    async def aclose(self) -> None: ...
+
+
+async def test_who_gives_up_waiting_for_its_turn_takes_it_from_nobody() -> None:
+    """In the moment when one has sent and another begins, a third, who waited, goes."""
+    for _ in range(20):  # who goes on first is left to chance
+        stream, begin, waiting = Held(), trio.Event(), trio.CancelScope()
+        outlet = Outlet(stream, 5.0)
+
+        async def give_up(outlet: Outlet = outlet, waiting: trio.CancelScope = waiting) -> None:
+            with waiting:
+                await outlet.send(b"never")
+
+        async def another(outlet: Outlet = outlet, begin: trio.Event = begin) -> None:
+            await begin.wait()
+            await outlet.send(b"second")
+
+        async with trio.open_nursery() as nursery:
+            for sender in (lambda outlet=outlet: outlet.send(b"first"), give_up, another):
+                nursery.start_soon(sender)
+                await trio.testing.wait_all_tasks_blocked()
+            held, stream.free = stream.free, trio.Event()
+            held.set()
+            begin.set()
+            waiting.cancel()
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(outlet.send, b"third")
+            await trio.testing.wait_all_tasks_blocked()
+            assert stream.sent in ([b"first", b"second"], [b"first", b"never"])
+            stream.free.set()
+        assert stream.sent[-1] == b"third"
+
+
 async def test_where_there_is_no_socket_all_is_sent_by_who_may_wait() -> None:
     ours, _ = trio.testing.memory_stream_pair()
     assert guarding(ours).send_now(PONG) == 0
@@ -194,3 +251,56 @@ async def test_a_socket_that_is_not_of_the_network_sends_like_any_other() -> Non
         await outlet.send(frame(b"one"))
         assert outlet.send_now(frame(b"two")) == len(frame(b"two"))
         assert await there.recv(100) == frame(b"one") + frame(b"two")
+
+
+async def test_an_idle_client_is_two_tasks_ours_and_that_of_the_library(data: Path) -> None:
+    """Whatever was needed to let it in, and to send it a snapshot, is gone."""
+    async with (
+        open_test_house(data) as house,
+        trio.open_nursery() as nursery,
+        AsyncExitStack() as clients,
+    ):
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        nursery.start_soon(house.house.listen, listeners)
+        tasks = []
+        for _ in range(3):
+            client = await trio.testing.open_stream_to_socket_listener(listeners[0])
+            await clients.enter_async_context(client)
+            await client.send_all(HELLO)
+            read = b""
+            while b"SNAPSHOT" not in read or b"]}" not in read:
+                read += await client.receive_some()
+            await trio.testing.wait_all_tasks_blocked()
+            tasks.append(trio.lowlevel.current_statistics().tasks_living)
+        assert [tasks[1] - tasks[0], tasks[2] - tasks[1]] == [2, 2]
+        nursery.cancel_scope.cancel()
+
+
+async def test_from_a_socket_comes_what_would_come_from_a_stream() -> None:
+    ours, theirs = await connected()
+    async with ours, theirs, trio.open_nursery() as nursery:
+        receiving = Receiving(ours)
+        await theirs.send_all(b"more than that")
+        assert [await receiving.some(4), await receiving.some(None)] == [b"more", b" than that"]
+
+        async def close_when_waiting() -> None:
+            await trio.testing.wait_all_tasks_blocked()
+            assert receiving.active
+            await ours.aclose()
+
+        nursery.start_soon(close_when_waiting)
+        for _ in "while it waits", "and when it is closed already":
+            with pytest.raises(trio.ClosedResourceError):
+                await receiving.some(4)
+        assert not receiving.active
+
+
+@pytest.mark.parametrize("rude", [False, True])
+async def test_the_end_of_a_socket_is_an_end_or_a_break(rude: bool) -> None:
+    ours, theirs = await connected()
+    async with ours, theirs:
+        await ours.send_all(b"unread" if rude else b"")
+        await theirs.wait_send_all_might_not_block()
+        await trio.aclose_forcefully(theirs)  # a reset, where something is unread
+        with pytest.raises(trio.BrokenResourceError) if rude else nullcontext():
+            assert await Receiving(ours).some(4) == b""

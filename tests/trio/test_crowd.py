@@ -10,7 +10,7 @@ from support.stalled import HELLO, Stalled
 from trio.testing import MockClock
 
 from mishkah.core.frames import Watch
-from mishkah.http.crowd import Crowd, counted
+from mishkah.http.crowd import Crowd, Seats, counted
 from mishkah.http.guard import Guard
 from mishkah.http.inlet import Inlet
 from mishkah.http.turned import Turned
@@ -64,7 +64,7 @@ async def test_a_ping_may_meet_the_end_of_its_connection(
     autojump_clock: MockClock, later: float
 ) -> None:
     stream, watch = OneAtATime(b""), Watch(1, 1)
-    guard = Guard(stream, b"", Inlet(stream, b"", watch, 1), watch, 30, None)
+    guard = Guard(stream, Inlet(stream, b"", b"", watch, 1), watch, 30, None)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guard.aclose)
         await trio.sleep(later)
@@ -90,15 +90,19 @@ async def test_over_its_rate_a_client_is_read_more_slowly(autojump_clock: MockCl
 def test_an_address_has_so_many_connections_at_a_time() -> None:
     limited: Counter[str] = Counter()
     crowd = Crowd(2, limited)
-    with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"), crowd.counted("10.0.0.2"):
-        with pytest.raises(Turned) as turned, crowd.counted("10.0.0.1"):
-            pass
+    with Seats(crowd) as first, Seats(crowd) as second, Seats(crowd) as third:
+        first.take("10.0.0.1")
+        second.take("10.0.0.1")
+        second.take("10.0.0.2")
+        with pytest.raises(Turned) as turned:
+            third.take("10.0.0.1")
         assert turned.value.status == 429
         assert limited == {"connections": 1}
-        with crowd.counted(None), crowd.counted(None), crowd.counted(None):
-            pass
-    with crowd.counted("10.0.0.1"), crowd.counted("10.0.0.1"):
-        pass
+        for _ in range(3):
+            third.take(None)
+    with Seats(crowd) as later:
+        later.take("10.0.0.1")
+        later.take("10.0.0.1")
 
 
 @pytest.mark.parametrize(

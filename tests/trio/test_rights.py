@@ -4,14 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import trio
-import trio.testing
 from support.talking import SHOP, insert, subscribe, until_synced, update
 
-from mishkah.core.schema import Schema
-from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
-from mishkah.who import Who
 
 WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
 
@@ -82,56 +77,6 @@ async def test_another_token_is_taken_without_a_cut(
         welcome = await client.receive()
         assert (welcome["type"], "user" in welcome) == ("WELCOME", False)
         assert (await until_synced(client))[0]["reason"] == "rules"
-
-
-def nothing(store: object) -> Schema:
-    raise AssertionError(store)
-
-
-async def test_a_message_that_meets_a_change_first_does_not_keep_it_from_who_follows(
-    gate: FakeGate, autojump_clock: object
-) -> None:
-    rights, followed = Rights(gate, nothing), trio.Event()
-    rights.show("a")
-    with trio.move_on_after(1):
-        await rights.change()  # it has just become somebody
-
-    async def follow() -> None:
-        await rights.change()
-        followed.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(follow)
-        await trio.testing.wait_all_tasks_blocked()
-        assert not followed.is_set()
-        gate.role("clerk", WITHOUT_NAMES)
-        rights.check()  # as a command does that comes in the same moment
-        with trio.fail_after(1):
-            await followed.wait()
-
-
-async def test_a_message_that_meets_the_end_of_a_shift_first_does_not_keep_it_either(
-    gate: FakeGate, monkeypatch: pytest.MonkeyPatch, autojump_clock: object
-) -> None:
-    """A till whose person's time is over is itself again: nothing of it is committed."""
-    gate.let_in("a", "clerk", user="amal", seconds=60)
-    rights, followed = Rights(gate, nothing), trio.Event()
-    rights.show("a")
-    with trio.move_on_after(1):
-        await rights.change()
-
-    async def follow() -> None:
-        await rights.change()
-        followed.set()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(follow)
-        await trio.testing.wait_all_tasks_blocked()
-        monkeypatch.setattr(gate, "now", lambda: 60.0)
-        monkeypatch.setattr(gate, "again", lambda who: Who(device="till-1", session="s1"))
-        rights.check()
-        with trio.fail_after(100):
-            await followed.wait()
 
 
 async def test_who_becomes_another_where_they_may_not_enter_is_sent_away(

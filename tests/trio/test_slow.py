@@ -13,8 +13,9 @@ from mishkah import feed
 from mishkah.core.frames import GOING_AWAY
 from mishkah.core.ids import StoreId
 from mishkah.core.query import SLICE
+from mishkah.following import Following
 from mishkah.gate import OpenGate
-from mishkah.letters import CHUNK
+from mishkah.letters import CHUNK, Mail, Piece
 from mishkah.limits import Limits
 from mishkah.listener import Listener
 from mishkah.rates import Rates
@@ -120,17 +121,17 @@ async def test_in_an_outbox_over_its_limit_views_fall_behind_and_answers_stay(
 ) -> None:
     outbox = feed.Outbox(limit=100)
     listener = listener_of(outbox)
-    outbox.put(listener, [feed.Piece(b"a", 1)])
+    outbox.put(listener, [Piece(b"a", 1)])
     assert await mail(outbox) == b"a"
-    outbox.put(listener, [feed.Piece(b"x" * 60, 2), feed.Piece(b"x" * 60, 3)])
+    outbox.put(listener, [Piece(b"x" * 60, 2), Piece(b"x" * 60, 3)])
     outbox.answer(b"an answer stays")
     assert listener.live
-    outbox.put(listener, [feed.Piece(b"y", 4)])
+    outbox.put(listener, [Piece(b"y", 4)])
     assert (listener.live, outbox.open) == (False, True)
-    outbox.put(listener, [feed.Piece(b"z", 5)])
+    outbox.put(listener, [Piece(b"z", 5)])
     assert await mail(outbox) == b"an answer stays"
     taken = await outbox.take()
-    assert taken == feed.Mail((), [listener], slow=True)
+    assert taken == Mail((), [listener], slow=True)
     assert listener.cursor == 1
 
 
@@ -138,7 +139,7 @@ async def test_a_snapshot_and_answers_are_never_dropped(autojump_clock: MockCloc
     outbox = feed.Outbox(limit=100)
     listener = listener_of(outbox)
     outbox.put_snapshot(listener, [b"s"] * 1000, 7)
-    outbox.put(listener, [feed.Piece(b"d" * 90, 8)])
+    outbox.put(listener, [Piece(b"d" * 90, 8)])
     outbox.answer(b"a" * 90)
     assert await mail(outbox) == b"s" * 1000
     assert listener.cursor == 7
@@ -163,7 +164,7 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
     listener = listener_of(outbox)
     sent = [bytes([n]) * 100_000 for n in range(10)]
     for seq, frame in enumerate(sent):
-        outbox.put(listener, [feed.Piece(frame, seq)])
+        outbox.put(listener, [Piece(frame, seq)])
     outbox.close(1000)
     taken = []
     while (part := await mail(outbox)) is not None:
@@ -174,6 +175,8 @@ async def test_large_mail_is_taken_in_chunks_and_in_order(autojump_clock: MockCl
 
 class Babbler:
     """A socket whose client says rubbish for ever, and reads nothing."""
+
+    direct = False
 
     def __init__(self) -> None:
         self.said = 0
@@ -194,6 +197,13 @@ class Babbler:
         await trio.lowlevel.checkpoint()
 
 
+def session_of(client: Any, open_room: Any) -> Session:
+    gate = OpenGate()
+    talk = TalkV1(feed.Outbox(), ticking(), Limits(), Rights(gate, open_room), open_room)
+    pacing = Rates(Limits(), Counter()).socket(None)
+    return Session(client, client, talk, pacing, Turns(), Following(gate))
+
+
 async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     autojump_clock: MockClock,
 ) -> None:
@@ -202,11 +212,10 @@ async def test_who_says_no_hello_and_reads_nothing_is_read_no_further(
     def nowhere(*asked: Any) -> Any:
         raise AssertionError("no store is asked for")
 
-    rights = Rights(OpenGate(), nowhere)
-    talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
-    session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
+    session = session_of(client, nowhere)
     with trio.move_on_after(60) as waited:
-        await session.run()
+        async with trio.open_nursery() as nursery:
+            await session.run(nursery, set())
     assert waited.cancelled_caught
     assert client.said < 2 * feed.MAX_ANSWERS
 
@@ -268,11 +277,10 @@ async def test_who_comes_in_while_the_server_stops_is_sent_away_as_the_others(
     def nowhere(*asked: Any) -> Any:
         raise AssertionError("no store is asked for")
 
-    rights = Rights(OpenGate(), nowhere)
-    talk = TalkV1(feed.Outbox(), ticking(), Limits(), rights, nowhere)
-    session = Session(client, client, talk, Rates(Limits(), Counter()).socket(None), Turns())
+    session = session_of(client, nowhere)
     session.leave()
     with trio.fail_after(1):
-        await session.run()
+        async with trio.open_nursery() as nursery:
+            await session.run(nursery, set())
     assert client.code == GOING_AWAY
     session.leave()  # it is over, and stays so

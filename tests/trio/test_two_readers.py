@@ -97,7 +97,7 @@ async def meet(pieces: list[bytes], *, direct: bool, behind: bool, late: bool = 
     heard: list[str | bytes] = []
     listening = trio.Event()
 
-    async def listen(ws: Any, guard: Any, upgrade: Any) -> None:
+    async def listen(ws: Any, guard: Any, *_: Any) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 if late:
@@ -194,7 +194,7 @@ async def test_nothing_is_heard_behind_a_broken_frame(direct: bool) -> None:
 async def test_what_answers_a_close_frame_is_heard_at_once_whatever_is_before_it(
     autojump_clock: MockClock, direct: bool, said: bytes
 ) -> None:
-    async def close(ws: Any, guard: Any, upgrade: Any) -> None:
+    async def close(ws: Any, guard: Any, *_: Any) -> None:
         if said:
             await guard.message()
         await ws.aclose(4000)
