@@ -106,6 +106,8 @@ export class Db {
 
   /** @param {string} event @param {(told: any) => void} told */
   on(event, told) {
+    // Who comes now has read what the others are still to be told.
+    this.#draw();
     const set = this.#listeners.get(event) ?? new Set();
     this.#listeners.set(event, set.add(told));
     return () => void set.delete(told);
@@ -395,18 +397,21 @@ export class Db {
     if (machine.state === "live" && machine.rulesChanged && !this.#learning) this.#learn();
     if (screen.unsaved === true || screen.unsaved.size) shelf.saveSoon();
     if (!screen.changes.size || this.#drawing) return;
-    const draw = () => {
-      if (!this.#drawing) return;
-      clearTimeout(this.#drawing);
-      this.#drawing = 0;
-      const changes = [...screen.changes.values()];
-      screen.changes.clear();
-      for (const table of new Set(changes.map((one) => one.table))) {
-        this.#emit(`rows ${table}`, changes.filter((one) => one.table === table));
-      }
-    };
+    const draw = () => this.#draw();
     this.#drawing = setTimeout(draw, UNSEEN_MS);
     if (globalThis.document?.hidden === false) requestAnimationFrame(draw);
+  }
+
+  /** Tell of the rows that have changed since this was last done. */
+  #draw() {
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
+    const { changes } = this.machine.screen;
+    const some = [...changes.values()];
+    changes.clear();
+    for (const table of new Set(some.map((one) => one.table))) {
+      this.#emit(`rows ${table}`, some.filter((one) => one.table === table));
+    }
   }
 
   /** @param {string} event @param {unknown} told */
