@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from mishkah.site.renaming import rename
+from mishkah.site.shortening import join_constants, shorten
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=\w)", re.MULTILINE)
@@ -30,7 +31,7 @@ def pack(modules: Mapping[str, str], entry: str) -> str:
     for name in _order(modules, entry):
         bare = _IMPORT.sub("", modules[name])
         pieces.append(bare if name == entry else _EXPORT.sub("", bare))
-    return _squeeze(rename([*_tokens("".join(pieces))]))
+    return _squeeze(join_constants(rename(shorten([*_tokens("".join(pieces))]))))
 
 
 def _order(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:

@@ -255,8 +255,8 @@ export class Db {
     const answer = new Promise((resolve, reject) => {
       this.#mustBeOpen();
       // The server could not even say whose answer it is.
-      if (!ref || bytes(ref) > 128 || CONTROL.test(ref)) throw new Error("a ref has 1 to 128 bytes");
-      if (machine.outbox.has(ref)) throw new Error("a write with this ref is waiting already");
+      const bad = !ref || bytes(ref) > 128 || CONTROL.test(ref) || machine.outbox.has(ref);
+      if (bad) throw new Error("a ref has 1 to 128 bytes, and is not waiting already");
       const { seq, epoch } = (base === true ? this.cursor : base) || {};
       const asked = plain({ ...command, base: seq, epoch });
       // Rules that may be others now are not judged by.

@@ -40,6 +40,7 @@ export class Shelf {
   /** @type {any} */
   #timer = 0;
   #saving = false;
+  #closed = false;
   /** Whether the device has rows of this view. */
   #stored = false;
   #pulled = Promise.resolve(true);
@@ -223,8 +224,8 @@ export class Shelf {
   }
 
   /** Store the rows, and not at each change; the first at once, since there may be no later. */
-  saveSoon() {
-    this.#timer ||= setTimeout(() => this.save(), this.#stored ? SAVE_MS : 0);
+  saveSoon(wait = this.#stored ? SAVE_MS : 0) {
+    if (!this.#closed) this.#timer ||= setTimeout(() => this.save(), wait);
   }
 
   /** Store the rows, and then no longer the writes that they hold. */
@@ -257,7 +258,7 @@ export class Shelf {
     if (fits) for (const n of done) this.#done.delete(n);
     this.#saving = false;
     if (!fits) this.saveSoon();
-    else if (!stored) this.#timer = setTimeout(() => this.save(), FULL_MS);
+    else if (!stored) this.saveSoon(FULL_MS);
   }
 
   /** Keep something beside. @param {string} key @param {unknown} value */
@@ -272,6 +273,7 @@ export class Shelf {
   }
 
   close() {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.tabs?.close();
     this.storage.close();
