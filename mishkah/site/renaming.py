@@ -10,7 +10,7 @@ for each name.
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from string import ascii_lowercase, ascii_uppercase
 
@@ -58,15 +58,14 @@ def rename(tokens: Sequence[str]) -> list[str]:
                 if text not in private:
                     private[text] = f"#{next(letters)}"
                 text = private[text]
-            if role == _BOTH and text in short:
-                said += [text, ":"]
             said.append(short.get(text, text) if role else text)
     return said
 
 
 def _declared(tokens: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
-    """Return new names for what the module declares; what it exports keeps its own."""
+    """Return names for what the module declares: new ones, but for what others know by it."""
     names = Counter(text for text, role in zip(tokens, roles, strict=True) if role)
+    both = {text for text, role in zip(tokens, roles, strict=True) if role == _BOTH}
     ours: dict[str, bool] = {}
     depth = 0
     exported = False
@@ -74,29 +73,24 @@ def _declared(tokens: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
         depth += _opens(text) - _closes(text)
         exported = text == "export" or (exported and text not in ("{", ";"))
         if not depth and before in ("const", "let", "function", "class"):
-            ours[text] = exported
+            ours[text] = exported or text in both
     free = (one for one in _letters(ascii_uppercase) if one not in names)
     some = (name for name, _ in names.most_common() if name in ours)
     return {name: name if ours[name] else next(free) for name in some}
 
 
 def _short_names(
-    tokens: Sequence[str], roles: Sequence[str], declared: Container[str]
+    tokens: Sequence[str], roles: Sequence[str], declared: Iterable[str]
 ) -> dict[str, str]:
-    """Return new names for those of a part that are shorter with them."""
-    names = Counter(text for text, role in zip(tokens, roles, strict=True) if role)
-    both = Counter(text for text, role in zip(tokens, roles, strict=True) if role == _BOTH)
-    ours = [
-        name
-        for name, times in names.items()
-        # Of a name that is a property too, both have to be written from now on.
-        if name not in declared and name not in WORLD
-        and (len(name) - 1) * times > 1.5 * (len(name) + 1) * both[name]
-    ]  # fmt: skip
-    stay = {*names, *_WORDS} - {*ours}
-    return dict(
-        zip(ours, (one for one in _letters(ascii_lowercase) if one not in stay), strict=False)
-    )
+    """Return new names for those of a part that are no properties too: compressed, it is the same
+    to say both, ``{ one: a }``.
+    """
+    names = {text: 0 for text, role in zip(tokens, roles, strict=True) if role}
+    both = {text for text, role in zip(tokens, roles, strict=True) if role == _BOTH}
+    ours = [one for one in names if len(one) > 1 and one not in {*declared, *WORLD, *both}]
+    stay = {*names, *_WORDS}.difference(ours)
+    free = (one for one in _letters(ascii_lowercase) if one not in stay)
+    return dict(zip(ours, free, strict=False))
 
 
 def _letters(alphabet: str) -> Iterator[str]:

@@ -64,7 +64,7 @@ def join_constants(tokens: Sequence[str]) -> list[str]:
         if text == "const" and before == ";" and was_constant[-1]:
             said[-1] = ","
             continue
-        if before in (";", "{", "}", ""):
+        if before in (";", "{", "}", "") and text != "=":
             was_constant[-1] = text == "const"
         said.append(text)
     return said

@@ -14,7 +14,7 @@ from mishkah.site.renaming import WORLD
 
 TESTS = Path(__file__).parent
 CLIENT = TESTS.parents[1] / "mishkah/web/client"
-BUDGET = 12_000
+BUDGET = 12_500
 """Bytes of it, as the server sends it to who takes gzip."""
 
 
@@ -135,6 +135,6 @@ def test_what_is_not_asked_for_is_not_said(source: str, made: str) -> None:
     assert small(f"{source}\n") == f"{made}\n"
 
 
-def test_a_property_that_is_a_name_too_is_written_twice_where_that_is_shorter() -> None:
-    source = "f(({ amount }) => amount + amount + amount + amount + amount);\n"
-    assert small(source) == "f(({amount:a})=>a+a+a+a+a);\n"
+def test_what_is_a_property_and_a_name_in_one_keeps_it() -> None:
+    source = "const f = 1; g({ f }); g(({ amount }) => amount + amount + amount);\n"
+    assert small(source) == "const f=1;g({f});g(({amount})=>amount+amount+amount);\n"
