@@ -19,8 +19,6 @@ MAX_BATCH = 512
 """Requests that share one transaction."""
 MAX_BATCH_BYTES = 4 * 2**20
 """Bytes of commands that do, the last of them aside."""
-TURNS = 3
-"""Turns of the event loop from a socket's bytes to the inbox, about."""
 _OWNED = "\x1f"
 """What stands between an owner and the name of its client."""
 
@@ -137,16 +135,15 @@ def ref_of(request: Request) -> Ref | None:
 async def waiting(first: Request, inbox: trio.MemoryReceiveChannel[Request]) -> list[Request]:
     """Return *first* and everything else that is about to come, to share one transaction.
 
-    What a socket has received takes a few turns of the loop to get here. While more comes in these
-    turns, waiting for it costs less than a transaction, and a round of frames, of its own.
+    Sockets that have received something at once are heard in one turn of the loop. While more comes
+    in a turn, waiting for it costs less than a transaction, and a round of frames, of its own.
     """
     batch = [first]
     size = _size(first)
     before = 0
     while before < len(batch):
         before = len(batch)
-        for _ in range(TURNS):
-            await trio.lowlevel.checkpoint()
+        await trio.lowlevel.checkpoint()
         while len(batch) < MAX_BATCH and size < MAX_BATCH_BYTES:
             try:
                 batch.append(inbox.receive_nowait())

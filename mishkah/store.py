@@ -18,7 +18,7 @@ from mishkah.core.ids import StoreId
 from mishkah.core.judging import Rules
 from mishkah.core.messages import Ref
 from mishkah.core.query import Question, read_question
-from mishkah.core.state import State
+from mishkah.core.state import Record, State
 from mishkah.core.transact import Asked, transact
 from mishkah.feed import Outbox
 from mishkah.journal import Journal, JournalFull, Named, NameKey
@@ -273,7 +273,7 @@ class Store:
             outbox.put_result(answer, 8 * len(rows))
         outbox.answered(request.size)
 
-    def _ready(self, request: Look) -> tuple[Question, Sequence[bytes], str]:
+    def _ready(self, request: Look) -> tuple[Question, Sequence[Record], str]:
         """Return the question, the rows of this moment, and the lens that they are seen through."""
         grant = self._may(request)
         question = read_question(grant, request.query)
@@ -281,7 +281,7 @@ class Store:
         return question, question.candidates(self._state), lens
 
     def _result(
-        self, request: Look, question: Question, rows: Sequence[bytes], lens: str
+        self, request: Look, question: Question, rows: Sequence[Record], lens: str
     ) -> Iterator[bytes]:
         """Yield nothing while the question is worked out, then its RESULT.
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mishkah.core.schema import Row, Schema, Table, decode_row
+from mishkah.core.schema import Index, Key, Row, Schema, Table, decode_row
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +34,21 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         if self.new is None or self.old is None:
             return self.old
         return {**self.new, **self.old}
+
+    def moves(self, table: Table) -> list[tuple[Index, Key | None, Key | None]]:
+        """Return (index, key before, key after) where the row has another key than before."""
+        old, new = self.old, self.new
+        if old is None and new is not None:
+            return [(index, None, key) for index in table.indexes if (key := index.key(new))]
+        indexes = table.indexes if new is None else table.indexes_of(old or ())
+        before = self.before() if indexes else None
+        moves: list[tuple[Index, Key | None, Key | None]] = []
+        for index in indexes:
+            was = None if before is None else index.key(before)
+            key = None if new is None else index.key(new)
+            if was != key:
+                moves.append((index, was, key))
+        return moves
 
     def changes(self, table: Table) -> bytes:
         """Return the JSON of what changed: the whole row of an insert, nothing of a delete."""

@@ -42,7 +42,9 @@ class Draft:
         self.changes: list[Change] = []
         self.taken: dict[CounterKey, Taken] = {}
         self._records: dict[str, dict[str, Record | None]] = {}
-        self._added: dict[tuple[str, Index, Key], dict[str, bool]] = {}  # whether it still has it
+        self._keyed: dict[tuple[str, Index, Key], dict[str, int]] = {}
+        """The rows that have come to a key, and when; 0 are those that have left it."""
+        self._moves = 0
         self._counters: dict[CounterKey, int] = {}
         self._undo: list[tuple[dict[Any, Any], Any, Any]] = []
 
@@ -77,17 +79,16 @@ class Draft:
                 yield identifier
 
     def holders(self, table: str, index: Index, key: Key) -> Iterator[str]:
-        drawn = self._records.get(table, {})
+        drawn = self._keyed.get((table, index, key), {})
         for identifier in self._ground.holders(table, index, key):
             if identifier not in drawn:
                 yield identifier
-        for identifier, has in self._added.get((table, index, key), {}).items():
-            if has:
-                yield identifier
+        for _, identifier in sorted((came, one) for one, came in drawn.items() if came):
+            yield identifier
 
     def is_free(self, table: str, index: Index, key: Key) -> bool:
         """Tell whether no row surely has *key*: where this is false, `holders` knows."""
-        return not self._added.get((table, index, key)) and self._ground.is_free(table, index, key)
+        return not self._keyed.get((table, index, key)) and self._ground.is_free(table, index, key)
 
     def counter(self, key: CounterKey) -> int | None:
         drawn = self._counters.get(key)
@@ -104,16 +105,12 @@ class Draft:
         table = change.table
         record = Record(seq, change.json) if change.new is not None else None
         self._set(self._records.setdefault(table, {}), change.id, record)
-        before, after = change.before(), change.new
-        for index in self.schema.tables[table].indexes:
-            was = None if before is None else index.key(before)
-            key = None if after is None else index.key(after)
-            if was is not None and change.id in (
-                holders := self._added.get((table, index, was), {})
-            ):
-                self._set(holders, change.id, False)  # it keeps its place, if this is taken back
+        for index, was, key in change.moves(self.schema.tables[table]):
+            if was is not None:
+                self._set(self._keyed.setdefault((table, index, was), {}), change.id, 0)
             if key is not None:
-                self._set(self._added.setdefault((table, index, key), {}), change.id, True)
+                self._moves += 1
+                self._set(self._keyed.setdefault((table, index, key), {}), change.id, self._moves)
 
     def _set(self, drawn: dict[Any, Any], key: Any, value: Any) -> None:
         self._undo.append((drawn, key, drawn.get(key, _ABSENT)))

@@ -15,7 +15,7 @@ from mishkah.core.errors import Detail, InvalidRow, Text, UnknownTable, pointer
 from mishkah.core.grants import Grant
 from mishkah.core.messages import Query
 from mishkah.core.schema import Row, Table, unknown_field
-from mishkah.core.state import State
+from mishkah.core.state import Record, State
 from mishkah.core.totals import Totals, read_totals
 from mishkah.core.values import READERS, Wrong, number
 from mishkah.core.where import Where, both, candidates, read_where
@@ -45,11 +45,11 @@ class Question(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] | None
     totals: Totals | None
 
-    def candidates(self, state: State) -> Sequence[bytes]:
-        """Return the rows, as JSON, that may be in the answer."""
+    def candidates(self, state: State) -> Sequence[Record]:
+        """Return the rows that may be in the answer."""
         return candidates(state, self.table, self.where)
 
-    def slices(self, rows: Sequence[bytes]) -> Iterator["Page | None"]:
+    def slices(self, rows: Sequence[Record]) -> Iterator["Page | None"]:
         """Look at *rows*, a slice at a time; yield None between slices, then the answer."""
         best: list[tuple[tuple[Any, ...], Row, bytes]] = []
         groups = self.totals.begin() if self.totals else None
@@ -73,9 +73,9 @@ class Question(msgspec.Struct, frozen=True):
                 yield None
         yield Page(lines, None)
 
-    def _found(self, rows: Iterable[bytes]) -> Iterator[tuple[tuple[Any, ...], Row, bytes]]:
+    def _found(self, rows: Iterable[Record]) -> Iterator[tuple[tuple[Any, ...], Row, bytes]]:
         after = None if self.after is None else self._key(self.after)
-        for line in rows:
+        for _, line in rows:
             row = self.table.decode(line)
             if self.where is None or self.where.holds(row):
                 key = self._key([row[field] for field, _ in self.order])

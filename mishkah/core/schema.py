@@ -1,6 +1,6 @@
 """A module's tables, as values: read once, checked wholly, then trusted."""
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from copy import deepcopy
 from decimal import Decimal
 from functools import cached_property
@@ -139,6 +139,22 @@ class Table(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def _alone(self) -> Mapping[str, Index]:
         return {index.fields[0]: index for index in self.indexes[::-1] if len(index.fields) == 1}
+
+    def indexes_of(self, names: Iterable[str]) -> Collection[Index]:
+        """Return the indexes that have a field of these *names*."""
+        found: dict[Index, None] = {}
+        for name in names:
+            for index in self._having.get(name, ()):
+                found[index] = None
+        return found
+
+    @cached_property
+    def _having(self) -> Mapping[str, list[Index]]:
+        having: dict[str, list[Index]] = {}
+        for index in self.indexes:
+            for name in index.fields:
+                having.setdefault(name, []).append(index)
+        return having
 
     @property
     def shown_decimals(self) -> tuple[str, ...]:

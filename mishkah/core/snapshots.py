@@ -1,11 +1,12 @@
 """A view as it was at one commit, written down while it is sent."""
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from mishkah.core.frames import CONTINUATION, TEXT, frame_of
 from mishkah.core.schema import Table
-from mishkah.core.state import State
+from mishkah.core.state import Record, State
 from mishkah.core.views import View
 from mishkah.core.where import candidates
 from mishkah.core.wire import Signature, quote
@@ -16,6 +17,9 @@ _SCANNED = 500
 """Rows that a filter looks at in one go."""
 _KEPT = 8
 """Frames that are kept for others who are at the same place."""
+
+
+_json = attrgetter("json")
 
 
 class Snapshot:
@@ -39,7 +43,7 @@ class Snapshot:
     @property
     def size(self) -> int:
         """The bytes of all rows, those that a filter would leave out too."""
-        return sum(len(row) for _, rows in self._rows for row in rows)
+        return sum(len(row.json) for _, rows in self._rows for row in rows)
 
     def whole(self) -> Iterator[bytes]:
         """Yield the frames of one SNAPSHOT message; an empty one is none yet."""
@@ -120,7 +124,7 @@ class Snapshot:
         return table.hides or table.name in self._view.wheres
 
     def _some(
-        self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
+        self, table: Table, rows: Sequence[Record], at: int, room: int, most: int
     ) -> tuple[list[bytes], int, int, bool]:
         """Return rows from *at* on that fill *room* bytes, where they end, how many bytes they
         have, and whether they fill it.
@@ -128,20 +132,20 @@ class Snapshot:
         taken: list[bytes] = []
         size = 0
         while at < len(rows) and size < room:
-            step = rows[at : at + 64]
+            step = list(map(_json, rows[at : at + 64]))
             taken += step
             size += sum(map(len, step))
             at += len(step)
         return taken, at, size, size >= room
 
     def _judged(
-        self, table: Table, rows: Sequence[bytes], at: int, room: int, most: int
+        self, table: Table, rows: Sequence[Record], at: int, room: int, most: int
     ) -> tuple[list[bytes], int, int, bool]:
         """Return what may be seen of the next *most* rows; the last has found no room if full."""
         where = self._view.wheres.get(table.name)
         taken: list[bytes] = []
         size = 0
-        for line in rows[at : at + most]:
+        for _, line in rows[at : at + most]:
             row = table.decode(line)
             if where is None or where.holds(row):
                 seen = table.trim(line, row)

@@ -28,33 +28,36 @@ class Rows:
         self.table = table
         self.records: dict[str, Record] = {}
         self.indexes: dict[Index, dict[Key, Holders]] = {i: {} for i in table.indexes}
-        self._lines: list[bytes] | None = None
+        self._all: list[Record] | None = None
 
-    def lines(self) -> Sequence[bytes]:
-        """Return the JSON of every row as it is now: one list for all who ask until one changes."""
-        if self._lines is None:
-            self._lines = [record.json for record in self.records.values()]
-        return self._lines
+    def all(self) -> Sequence[Record]:
+        """Return every row as it is now: one list for all who ask until one changes."""
+        if self._all is None:
+            self._all = list(self.records.values())
+        return self._all
 
-    def put(self, identifier: str, record: Record, row: Row, old: Row | None) -> None:
-        self._lines = None
+    def load(self, identifier: str, record: Record, row: Row) -> None:
+        """Take in a row that is not there."""
         self.records[identifier] = record
         for index, ids in self.indexes.items():
-            key, was = index.key(row), None if old is None else index.key(old)
-            if key != was:
-                _unlink(ids, was, identifier)
-                _link(ids, key, identifier)
+            _link(ids, index.key(row), identifier)
+
+    def apply(self, change: Change, seq: int) -> None:
+        """Make *change*, of the commit *seq*, so."""
+        self._all = None
+        if change.new is not None:
+            self.records[change.id] = Record(seq, change.json)
+        else:
+            del self.records[change.id]
+        for index, was, key in change.moves(self.table):
+            ids = self.indexes[index]
+            _unlink(ids, was, change.id)
+            _link(ids, key, change.id)
 
     def doubled(self, index: Index) -> list[str]:
         """Return the ids of the rows whose *index* has a key that others have too."""
         several = (h for h in self.indexes[index].values() if not isinstance(h, str))
         return [identifier for holders in several if len(holders) > 1 for identifier in holders]
-
-    def drop(self, identifier: str, old: Row) -> None:
-        self._lines = None
-        del self.records[identifier]
-        for index, ids in self.indexes.items():
-            _unlink(ids, index.key(old), identifier)
 
 
 def _link(ids: dict[Key, Holders], key: Key | None, identifier: str) -> None:
@@ -110,14 +113,7 @@ class State:
         """Make *commit*, which follows this state, so."""
         assert commit.seq == self.seq + 1, f"commit {commit.seq} does not follow {self.seq}"
         for change in commit.changes:
-            self._apply(change, commit.seq)
+            self.tables[change.table].apply(change, commit.seq)
         for taken in commit.counters:
             self.counters[taken.table, taken.field, taken.period] = taken.number
         self.seq = commit.seq
-
-    def _apply(self, change: Change, seq: int) -> None:
-        rows, before = self.tables[change.table], change.before()
-        if change.new is not None:
-            rows.put(change.id, Record(seq, change.json), change.new, before)
-        elif before is not None:
-            rows.drop(change.id, before)

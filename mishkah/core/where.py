@@ -11,7 +11,7 @@ import msgspec
 
 from mishkah.core.errors import Detail, InvalidRow, Text, pointer
 from mishkah.core.schema import Row, Table
-from mishkah.core.state import State
+from mishkah.core.state import Record, State
 from mishkah.core.values import READERS, Wrong
 
 MAX_DEPTH = 8
@@ -106,8 +106,8 @@ def both(one: Where | None, other: Where | None) -> Where | None:
     return Where(_joined("and", (one.node, other.node)))
 
 
-def candidates(state: State, table: Table, where: Where | None) -> Sequence[bytes]:
-    """Return the rows of *table*, as JSON, that *where* may hold: an index makes them few.
+def candidates(state: State, table: Table, where: Where | None) -> Sequence[Record]:
+    """Return the rows of *table* that *where* may hold: an index makes them few.
 
     It also orders them, by the values asked for; of a field that *table* hides that would tell.
     """
@@ -117,8 +117,8 @@ def candidates(state: State, table: Table, where: Where | None) -> Sequence[byte
         for index in table.indexes:
             if told and index.fields == (field,):
                 ids = [i for v in values for i in state.holders(table.name, index, (v,))]
-                return [rows.records[i].json for i in dict.fromkeys(ids)]
-    return rows.lines()
+                return [rows.records[i] for i in dict.fromkeys(ids)]
+    return rows.all()
 
 
 class _Reader:

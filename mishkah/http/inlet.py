@@ -11,6 +11,7 @@ import trio
 
 from mishkah.core.frames import Watch
 from mishkah.core.plain import PlainTexts
+from mishkah.http.receiving import receiving
 
 CHUNK = 16 * 1024
 """Bytes that the session reads in one go."""
@@ -27,7 +28,7 @@ class Inlet:
     def __init__(
         self, stream: trio.abc.Stream, rest: bytes, watch: Watch, most: int | None
     ) -> None:
-        self._stream = stream
+        self._receive = receiving(stream)
         self._watch = watch
         self._texts = PlainTexts(most or 0)
         self._texts.add(rest)
@@ -109,7 +110,7 @@ class Inlet:
     async def _next(self, max_bytes: int | None) -> bytes:
         self.reading = True
         try:
-            data = bytes(await self._stream.receive_some(max_bytes))
+            data = await self._receive(max_bytes)
         finally:
             self.reading = False
         self.heard = trio.current_time()

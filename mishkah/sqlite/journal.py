@@ -53,31 +53,34 @@ class SqliteJournal:
         return await trio.to_thread.run_sync(self._file.load)
 
     async def append(self, commits: Sequence[Commit]) -> None:
-        with trio.CancelScope(shield=True):  # nothing may come between
-            await self._begin()
-            self._file.write(commits)
-            await self._commit()
+        await self._begin()
+        self._file.write(commits)
+        await self._commit()
 
     async def names(self, wanted: Iterable[NameKey]) -> dict[NameKey, Named]:
         return await self._names(wanted)
 
     async def commits(self, after: int, upto: int) -> list[Commit]:
+        await trio.lowlevel.checkpoint()  # one may be asked for after the other
         return await self._commits(after, upto)
 
 
 class _Call(Generic[P, T]):
-    """A call that blocks: done on the loop while it usually takes less than `SLOW_SECONDS`."""
+    """A call that blocks: done on the loop while it usually takes less than `SLOW_SECONDS`.
+
+    Then it is no checkpoint: a batch has had its turn when it was gathered, and a lone write would
+    pay for every other. Nor is it cancelled half-way in a thread.
+    """
 
     def __init__(self, call: Callable[P, T]) -> None:
         self._call = call
         self._usual = 0.0
 
     async def __call__(self, *arguments: P.args, **options: P.kwargs) -> T:
-        call = partial(self._timed, *arguments, **options)
         if self._usual > SLOW_SECONDS:
-            return await trio.to_thread.run_sync(call)
-        await trio.lowlevel.checkpoint()
-        return call()
+            with trio.CancelScope(shield=True):
+                return await trio.to_thread.run_sync(partial(self._timed, *arguments, **options))
+        return self._timed(*arguments, **options)
 
     def _timed(self, *arguments: P.args, **options: P.kwargs) -> T:
         begun = time.perf_counter()  # of the call alone, and not of who else has a turn

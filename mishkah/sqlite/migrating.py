@@ -74,7 +74,7 @@ class Migration:
             for identifier, record in was.records.items() if was else ():
                 assert was is not None
                 row = convert(was.table.decode(record.json), was.table, rows.table)
-                rows.put(identifier, Record(record.seq, rows.table.encode(row)), row, None)
+                rows.load(identifier, Record(record.seq, rows.table.encode(row)), row)
         return state
 
     def apply(self, at: str) -> Head:

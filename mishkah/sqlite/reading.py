@@ -61,7 +61,7 @@ def _load_rows(db: apsw.Connection, sql: SqlTable, state: State) -> list[int]:
         line = table.encode(row)
         identifier = row[table.primary_key]
         _verify(table.name, row_sum(table.name, identifier, seq, line), stored)
-        rows.put(identifier, Record(seq, line), row, None)
+        rows.load(identifier, Record(seq, line), row)
         add(found, 1, stored)
     return found
 

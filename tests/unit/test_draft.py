@@ -1,10 +1,14 @@
 """A sheet over a state: what a refused command has drawn on it is gone, all of it."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mishkah.core.commands import decode
 from mishkah.core.draft import Draft
@@ -132,3 +136,41 @@ def test_a_bug_in_a_rule_leaves_no_trace_either(open_shop: Any) -> None:
     with pytest.raises(ZeroDivisionError):
         sheet.ask(insert("5"))
     assert sheet.told() == before
+
+
+IDS = st.sampled_from("123456")
+STATES = st.sampled_from(["open", "paid", None])
+OPS = st.one_of(
+    st.builds(insert, IDS),
+    st.builds(delete, IDS),
+    st.builds(lambda i, state: update(i, state=state), IDS, STATES),
+    st.builds(lambda i, total: update(i, total=total), IDS, st.sampled_from([1, 2, 101])),
+)
+
+
+@given(st.lists(st.lists(OPS, min_size=1, max_size=3), max_size=12))
+def test_a_sheet_tells_what_the_state_will(open_shop: Any, commands: list[list[Any]]) -> None:
+    sheet = Sheet(open_shop)
+    state, draft = sheet.state, Draft(sheet.state)
+    commits = []
+    for ops in commands:
+        command = decode(json.dumps({"type": "TRANSACTION", "ops": ops}))
+        assert isinstance(command, Write)
+        seq = state.seq + len(commits) + 1
+        with contextlib.suppress(Refused):
+            commits.append(transact(draft, seq, Asked(command=command), sheet.rules, AT))
+    asked = [(index, key) for index in state.tables["bill"].indexes for key in KEYS[index.fields]]
+    told = [list(draft.holders("bill", index, key)) for index, key in asked]
+    free = [draft.is_free("bill", index, key) for index, key in asked]
+    for commit in commits:
+        state.apply(commit)
+    assert [list(state.holders("bill", index, key)) for index, key in asked] == told
+    surely = zip(free, told, strict=True)
+    assert not [holders for is_free, holders in surely if is_free and holders]
+
+
+KEYS: dict[tuple[str, ...], list[tuple[Any, ...]]] = {
+    ("no",): [(f"B-{n}",) for n in range(1, 40)],
+    ("state",): [("open",), ("paid",)],
+    ("state", "total"): [(s, t) for s in ("open", "paid") for t in (Decimal("1.5"), 1, 2)],
+}

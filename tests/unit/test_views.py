@@ -123,12 +123,12 @@ def test_views_of_one_moment_share_its_rows(shop: Any) -> None:
     shop.insert("item", {"id": "a", "name": "n"})
     table = shop.rules.schema.tables["item"]
     first, other = (read_where(["name", "prefix", text], [table]) for text in "ab")
-    lines = candidates(shop.state, table, first)
-    assert candidates(shop.state, table, other) is lines
+    rows = candidates(shop.state, table, first)
+    assert candidates(shop.state, table, other) is rows
     shop.update("item", "a", {"slot": 5})
-    assert [json.loads(line)["slot"] for line in lines] == [None], "it stays what it was"
+    assert [json.loads(row.json)["slot"] for row in rows] == [None], "it stays what it was"
     now = candidates(shop.state, table, first)
-    assert [json.loads(line)["slot"] for line in now] == [5]
+    assert [json.loads(row.json)["slot"] for row in now] == [5]
     shop.delete("item", "a")
     assert candidates(shop.state, table, first) == []
 
