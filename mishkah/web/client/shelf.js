@@ -191,8 +191,7 @@ export class Shelf {
       if (parked.delete(ref) || !n) this.#try(() => storage.remove("parked", [ref]));
       this.saveSoon();
     } else if (!parked.has(ref)) {
-      const { code, text, details, more, current } = answer;
-      const write = { ref, user: user ?? "", command, error: { code, text, details, more, current } };
+      const write = { ref, user: user ?? "", command, error: { ...answer } };
       parked.set(ref, write);
       this.#try(() => storage.park(write, n)).then(() => this.tabs?.say());
     }
