@@ -10,7 +10,7 @@ import nox
 
 ROOT = Path(__file__).parent
 CLIENT = ROOT / "mishkah/web/client"
-BUDGET = 12_000
+BUDGET = 12_400
 """Bytes of the browser client, as a page that is built by a bundler has it; compressed."""
 PROJECTS = (".", "plugins/pos", "plugins/gym")
 TEST_TOOLS = (
@@ -129,7 +129,8 @@ def web(session: nox.Session) -> None:
     """The browser client's pieces in Node, its types, its size, and its refusals."""
     need(session, "npm", "nodejs", "npm")
     box = Path(session.create_tmp()).resolve()
-    bin, _, _ = with_typescript(session, "esbuild@0.28.2").partition(os.pathsep)
+    path = with_typescript(session, "esbuild@0.28.2")
+    bin, _, _ = path.partition(os.pathsep)
     emit = ("--noEmit", "false", "--declaration", "--emitDeclarationOnly")
     tsc = (f"{bin}/tsc", "-p", str(CLIENT), *emit, "--outDir", str(box / "types"))
     session.run(*tsc, external=True)
@@ -143,7 +144,7 @@ def web(session: nox.Session) -> None:
     session.log(f"{size} bytes, minified and compressed")
     session.run("node", "--test", "tests/web/", external=True)
     install(session, *TEST_TOOLS)
-    session.run("pytest", "-q", *(session.posargs or ["tests/web"]))
+    session.run("pytest", "-q", *(session.posargs or ["tests/web"]), env={"PATH": path})
 
 
 @nox.session

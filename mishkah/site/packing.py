@@ -7,19 +7,22 @@ is a line of names from a neighbour, and no two modules give one name to two thi
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from itertools import product
-from string import ascii_lowercase
+from collections.abc import Iterable, Iterator, Mapping
+
+from mishkah.site.renaming import rename
+from mishkah.site.shortening import join_constants, shorten
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=\w)", re.MULTILINE)
 _TOKEN = re.compile(
-    r"""(?P<comment>/\*.*?\*/|//[^\n]*)
-      |(?P<whole>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`
-        |(?<=[(,=!&|?:>\[{};])\s*/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\]|\\.)*\])+/[a-z]*)
-      |(?P<space>\s+)|(?P<word>[\w$#]+)|(?P<sign>.)""",
+    r"""(?P<space>(?:/\*.*?\*/|//[^\n]*|\s)+)
+      |(?P<template>`(?:[^`\\]|\\.)*`)
+      |"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'
+      |(?<=[(,=!&|?:>\[{};\s])/(?![*/\s])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\]|\\.)*\])+/[a-z]*
+      |[\w$#]+|\.\.\.|=>|\+\+|--|.""",
     re.DOTALL | re.VERBOSE,
 )
+_HOLE = re.compile(r"(?<=\$\{)[^}]*(?=\})")
 
 
 def pack(modules: Mapping[str, str], entry: str) -> str:
@@ -28,7 +31,7 @@ def pack(modules: Mapping[str, str], entry: str) -> str:
     for name in _order(modules, entry):
         bare = _IMPORT.sub("", modules[name])
         pieces.append(bare if name == entry else _EXPORT.sub("", bare))
-    return _squeeze("".join(pieces))
+    return _squeeze(join_constants(rename(shorten([*_tokens("".join(pieces))]))))
 
 
 def _order(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:
@@ -41,29 +44,31 @@ def _order(modules: Mapping[str, str], name: str, seen: set[str] | None = None) 
     yield name
 
 
-def _squeeze(source: str) -> str:
-    """Return *source* without what it does not need, comments, white space and signs before the end
-    of a block or list, and with private names, which nobody else can use, of a letter or two.
-    """
-    short: dict[str, str] = {}
-    letters = ("#" + "".join(some) for n in (1, 2) for some in product(ascii_lowercase, repeat=n))
-    said = [""]
-    apart = False
+def _tokens(source: str) -> Iterator[str]:
+    """Yield what *source* is made of, without comments and white space; templates in pieces."""
     for token in _TOKEN.finditer(source):
-        kind, text = token.lastgroup, token[0]
-        if kind in ("comment", "space"):
-            apart = True
-            continue
-        if kind == "word" and text.startswith("#"):
-            if text not in short:
-                short[text] = next(letters)
-            text = short[text]
+        if token.lastgroup == "template":
+            end = 0
+            for hole in _HOLE.finditer(token[0]):
+                yield token[0][end : hole.start()]
+                yield from _tokens(hole[0])
+                end = hole.end()
+            yield token[0][end:]
+        elif token.lastgroup != "space":
+            yield token[0]
+
+
+def _squeeze(tokens: Iterable[str]) -> str:
+    """Return *tokens* as a script: with white space only where two would be another one without,
+    and without signs before the end of a block or list.
+    """
+    said = [""]
+    for text in tokens:
         if said[-1] + text in (";}", ",}", ",)", ",]"):
             said.pop()
-        if apart and _touch(said[-1][-1:], text[0]):
+        if _touch(said[-1][-1:], text[0]):
             said.append(" ")
-        said.append(text.lstrip() if kind == "whole" else text)
-        apart = False
+        said.append(text)
     return "".join(said) + "\n"
 
 

@@ -1,5 +1,6 @@
 """The guide's example, unchanged but for the import's path; and a server that begins anew."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,3 +97,40 @@ def test_a_server_that_begins_anew_shows_its_rows_and_gets_what_was_not_sent(
     till.until("() => db.status.state === 'live'")
     assert [row["id"] for row in till.list("sale")] == ["waits"]
     assert list(rows(server, "sale", "shop", "m")) == ["waits"]
+
+
+def test_a_page_stays_open_over_a_migration_and_goes_by_the_new_rules(
+    serve: Serve, kiosk: Path, tab: OpenTab, wire: Wire
+) -> None:
+    """What was sold meanwhile by the old ones is judged by the new, and done."""
+    server = serve(kiosk)
+    till = tab().open("shop", "m")
+    till.run("db.insert('sale', { id: 'old', tab: 'a', n: 0 })")
+    wrong = "db.insert('sale', { id: 'x', tab: 'a', n: 1, status: 'lost' }).catch((no) => no.code)"
+    assert till.run(wrong) == "INVALID"
+    wire.cut_sockets()
+    till.run("db.insert('sale', { id: 'meanwhile', tab: 'a', n: 2 }).saved")
+    server.stop()
+    [file] = kiosk.rglob("definition.json")
+    definition = json.loads(file.read_text("utf-8"))
+    fields = definition["tables"]["sale"]["fields"]
+    fields["status"]["enum"].append("lost")
+    fields["table_no"] = {"type": "integer", "default": 7}
+    file.write_text(json.dumps(definition), "utf-8")
+    server = serve(kiosk)
+    wire.mend()
+    till.settled()
+    till.until("() => db.get('sale', 'old').table_no !== undefined")
+    till.until("() => db.get('sale', 'meanwhile').table_no === 7")
+    sold = (
+        "db.insert('sale', { id: 'x', tab: 'a', n: 1, status: 'lost' }).then((row) => row.status)"
+    )
+    assert till.run(sold) == "lost"
+    till.until("() => db.shelf.schema.tables.sale.fields.table_no")
+    assert (
+        till.run(
+            "db.insert('sale', { id: 'y', tab: 'a', n: 1, table_no: 'x' }).catch((no) => no.path)"
+        )
+        == "/table_no"
+    )
+    assert rows(server, "sale", "shop", "m").keys() == {"old", "meanwhile", "x"}

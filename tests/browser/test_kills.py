@@ -151,7 +151,7 @@ def test_a_server_that_hangs_is_left_and_found_again(
         till.run("() => window.dispatchEvent(new Event('online'))")  # a reason to doubt: 4 s
         began = time.monotonic()
         till.until("() => db.status.state !== 'live'")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 15, "who had no doubt would wait for 30 s"
         assert till.run("db.get('sale', 's').n") == 0
     finally:
         server.process.send_signal(18)
@@ -165,11 +165,12 @@ def test_a_captive_portal_is_no_server(serve: Serve, kiosk: Path, tab: OpenTab, 
     wire.stand_before()
     till.until("() => db.status.state === 'waiting'")
     till.run("async () => { await db.insert('sale', { id: 's', tab: 'a', n: 0 }).saved; }")
-    before = wire.connections
-    till.page.wait_for_timeout(1_500)
+    before, began = wire.connections, time.monotonic()
+    while wire.connections < before + 2:
+        till.page.wait_for_timeout(50)
+    assert time.monotonic() - began > 0.25, "it tries again, and not in a storm"
     assert till.run("db.pending") == 1
     assert till.run("db.get('sale', 's').n") == 0
-    assert 0 < wire.connections - before < 10, "it tries again, and not in a storm"
     wire.mend()
     till.settled()
     assert list(rows(server, "sale", "shop", "m")) == ["s"]

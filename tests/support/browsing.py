@@ -4,8 +4,9 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-PATIENCE = 30_000
-"""Milliseconds until a test gives up on a page."""
+PATIENCE = 75_000
+"""Milliseconds until a test gives up on a page: over two of the longest waits of a client, 30 s,
+which it comes to when connection after connection ends before it has served."""
 
 _OPEN = """async (options) => {
   const { createPosDb } = await import("/client/mishkah.js");

@@ -165,6 +165,22 @@ test("subscribers are told once for each frame, of rows that leave their filter 
   assert.deepEqual(told, [[1, ["a"]]]);
 });
 
+test("a subscriber is told of what comes after, and nobody misses what was on its way", async () => {
+  const db = await till();
+  await connect({ items: [{ id: "a" }] });
+  await quiet(1_100);
+  await crash();
+  const again = await till();
+  const told = [];
+  const listen = (name) => again.subscribe("item", (rows, changes) => told.push([name, ...changes.map(({ id }) => id)]));
+  listen("first");
+  again.insert("item", { id: "b" });
+  listen("second");
+  again.insert("item", { id: "c" });
+  await quiet(250);
+  assert.deepEqual(told, [["first", "b"], ["first", "c"], ["second", "c"]]);
+});
+
 test("the older names do the same", async () => {
   const db = await till();
   const socket = await connect({ items: [{ id: "a", n: 1 }] });

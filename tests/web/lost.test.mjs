@@ -129,7 +129,7 @@ test("rows that are read late do not take the place of the server's", async () =
   await quiet();
   socket.say(welcome());
   await quiet();
-  db.link.again(Object.assign(new Error("gone"), { code: "" }));
+  db.link.again();
   await quiet(20);
   await connect({ items: [{ id: "new" }], seq: 9 });
   await quiet(300);
@@ -192,6 +192,106 @@ test("rules that change while they are asked for are asked for again", async () 
   await db.insert("item", { id: "a" }).saved;
   await quiet();
   assert.equal(names(socket).length, 1, "no old rule refuses it");
+});
+
+test("rules that can't be had are asked for again, and those that are known stay for an offline start", async () => {
+  const schema = { tables: {}, sentences: { table: { en: "no", ar: "لا" } } };
+  let answer = schema;
+  globalThis.fetch = async () => ({ ok: !!answer, json: async () => answer });
+  const db = await till();
+  const socket = await connect();
+  await quiet();
+  await assert.rejects(db.insert("item", { id: "a" }), { code: "UNKNOWN_TABLE" });
+  answer = null;
+  socket.say({ type: "RESYNC", view: "*", epoch: "e", reason: "schema" });
+  socket.say({ type: "SYNCED", view: "*", epoch: "e", seq: 1 });
+  await quiet();
+  await db.insert("item", { id: "b" }).saved;
+  assert.deepEqual([names(socket).length, db.shelf.schema], [1, schema], "what may be another is not judged by");
+  await crash();
+  const again = await till();
+  assert.deepEqual(again.shelf.schema, schema);
+  await connect();
+  await quiet();
+  answer = { tables: { item: { fields: {} } }, sentences: {} };
+  again.asking.tend();
+  await quiet();
+  assert.deepEqual([again.shelf.schema, again.asking.learning], [answer, false]);
+});
+
+test("a device that never answers does not hold up the start, and no write is lost by it", async (t) => {
+  globalThis.indexedDB = { open: () => ({}) };
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const opening = till({ user: "" });
+  for (let n = 0; n < 20; n++) await null;
+  t.mock.timers.tick(5_000);
+  const db = await opening;
+  t.mock.timers.reset();
+  const write = db.insert("item", { id: "a" });
+  assert.equal(await write.saved, false);
+  assert.deepEqual([db.pending, db.status.storage], [1, "none"]);
+  assert.ok(db.status.text.en.includes("keep this page open"));
+  assert.deepEqual(names(await connect()), [write.ref]);
+});
+
+test("the rows are on the device as soon as they are whole", async () => {
+  await till();
+  await connect({ items: [{ id: "a" }] });
+  await quiet(60);
+  await crash();
+  assert.deepEqual((await till()).list("item"), [{ id: "a" }]);
+});
+
+test("rows and the writes that they hold change places in one moment: nothing is added twice", async () => {
+  const db = await till();
+  const socket = await connect({ items: [{ id: "a", n: 1 }] });
+  await quiet(60);
+  const write = db.update("item", "a", {}, { add: { n: 1 } });
+  await write.saved;
+  socket.say(delta(2, "UPDATE", "a", { n: 2 }, { by: { client: socket.sent[0].client, ref: write.ref } }));
+  socket.say({ type: "ACK", ref: write.ref, seq: 2, rows: [{ id: "a", n: 2 }] });
+  await write;
+  const run = IDBTransactions();
+  await quiet(1_200);
+  run.stop();
+  assert.deepEqual([kept("rows")[0][2].n, kept("outbox")], [2, []]);
+  assert.ok(run.states.every(([n, waiting]) => n + waiting === 2), JSON.stringify(run.states));
+});
+
+/** Look at the device after each of its transactions. */
+function IDBTransactions() {
+  const states = [];
+  const look = setInterval(() => states.push([kept("rows")[0][2].n, kept("outbox").length]), 0);
+  return { states, stop: () => clearInterval(look) };
+}
+
+test("what is known of other tabs' writes is forgotten with them", async () => {
+  const [one, two] = [await till({ user: "" }), await till({ user: "" })];
+  const [first, second] = FakeWebSocket.opened;
+  await connect({ socket: first });
+  await connect({ socket: second });
+  const by = { client: first.sent[0].client, ref: "of a third tab" };
+  for (const socket of [first, second]) socket.say(delta(2, "INSERT", "a", { id: "a" }, { by }));
+  assert.deepEqual([one.machine.done.size, two.machine.done.size], [1, 1]);
+  await Promise.all([one.shelf.tend(), two.shelf.tend()]);
+  assert.deepEqual([one.machine.done.size, two.machine.done.size], [0, 0]);
+});
+
+test("ten thousand offline writes outlive the page, and go out in their order, each once", async () => {
+  const many = 10_000;
+  const db = await till({ user: "" });
+  const writes = Array.from({ length: many }, (_, n) => db.insert("item", { id: `i${n}` }));
+  await Promise.all(writes.map(({ saved }) => saved));
+  await crash();
+  const start = performance.now();
+  const again = await till({ user: "" });
+  assert.deepEqual([again.pending, again.list("item").length], [many, many]);
+  const socket = await connect();
+  assert.deepEqual(names(socket), writes.map(({ ref }) => ref));
+  writes.forEach(({ ref }, n) => socket.say({ type: "ACK", ref, seq: n + 2, rows: [{ id: `i${n}` }] }));
+  await again.flush();
+  assert.equal(again.pending, 0);
+  assert.ok(performance.now() - start < 10_000);
 });
 
 test("a name that the server can't take is refused at once", async () => {

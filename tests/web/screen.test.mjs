@@ -50,6 +50,15 @@ test("a new row has all its fields, and keeps its place by id", () => {
   assert.deepEqual(made.rows("item"), [{ id: "a" }, { id: "b", note: null }, { id: "c" }]);
 });
 
+test("rows are in the order of code points, as the server has them", () => {
+  const ids = ["\u{1f600}", "\uff5e", "a", "\ud7ff", "\u{10ffff}", "\ue000"];
+  const right = ["a", "\ud7ff", "\ue000", "\uff5e", "\u{1f600}", "\u{10ffff}"];
+  assert.deepEqual(screen(ids.map((id) => ({ id }))).rows("item").map(({ id }) => id), right);
+  const made = screen();
+  for (const id of ids) made.draw(id, [{ type: "INSERT", table: "item", data: { id } }]);
+  assert.deepEqual(made.rows("item").map(({ id }) => id), right);
+});
+
 test("of one row there is one change, from what was seen first to what is seen last", () => {
   const made = screen([{ id: "a", n: 1 }]);
   for (const n of [2, 3, 4]) made.apply(theirs(n, "UPDATE", "a", { n }));

@@ -1,41 +1,31 @@
 // What an application has in its hands: rows that are read at once, writes that are kept.
 
+import { Asking } from "./asking.js";
 import { Link } from "./link.js";
-import { bytes, isWrite, Lost, Machine, opsOf } from "./machine.js";
+import { Listeners } from "./listeners.js";
+import { bytes, isWrite, Machine, opsOf } from "./machine.js";
+import { attend } from "./page.js";
 import { Refused } from "./refused.js";
 import { blank, CONTROL, judge } from "./rules.js";
 import { Shelf } from "./shelf.js";
 import { STATES } from "./words.js";
 
 /** @typedef {import("./types.js").Row} Row */
-/** @typedef {import("./types.js").Op} Op */
 /** @typedef {import("./types.js").Change} Change */
 /** @typedef {import("./types.js").Command} Command */
 /** @typedef {import("./mishkah.js").How} How */
 /** @typedef {import("./mishkah.js").Filter<any>} Filter */
 
-const TICK_MS = 5_000;
 /** How long a question waits for a connection. */
 const PATIENCE_MS = 15_000;
-/** Using a page keeps its session alive; a socket alone does not. */
-const RENEW_MS = 3_600_000;
-/** No frames are drawn for pages that nobody sees. */
-const UNSEEN_MS = 200;
 
 export class Db {
-  /** What was told last, by event. @type {Record<string, string>} */
-  #told = { pending: "0" };
   /** Where it is not the machine that says it. @type {"starting" | "closed" | ""} */
   #now = "starting";
-  #learning = false;
-  /** @type {any} */
-  #drawing = 0;
-  #renewed = 0;
-  #drift = Date.now() - performance.now();
   /** @type {((moved: unknown) => void)[]} */
   #next = [];
-  /** By event, or `rows TABLE`. @type {Map<string, Set<(told: any) => void>>} */
-  #listeners = new Map();
+  /** @type {Listeners} */
+  #listeners;
   #away = new AbortController();
 
   /** @param {import("./mishkah.js").Options} options */
@@ -43,15 +33,15 @@ export class Db {
     // Nothing else of a URL is used: names and tokens would end up in logs.
     const { origin, pathname } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
     const http = origin.replace(/^ws/, "http");
-    this.api = `${http}/api/v1`;
-    this.asked = { branch: branchId, module: moduleId, tables };
     this.token = token;
     this.user = user;
     Refused.lang = lang;
-    this.machine = new Machine(this.asked, newRef, (table) => blank(this.shelf.schema, table));
+    this.machine = new Machine({ branch: branchId, module: moduleId, tables }, newRef, (table) => blank(this.shelf.schema, table));
     const moved = () => this.#moved();
     this.link = new Link(this.machine, http.replace("http", "ws") + pathname, (again) => this.#credentials(again), moved);
     this.shelf = new Shelf(this.machine, `mishkah ${http}${pathname} ${branchId} ${moduleId}`, outbox, moved);
+    this.#listeners = new Listeners(this.machine.screen);
+    this.asking = new Asking(`${http}/api/v1`, this.link, this.shelf);
     this.shelf.shows(token);
     this.machine.onWelcome = (who) => this.#welcomed(who);
     this.machine.onTime = (now) => {
@@ -65,7 +55,7 @@ export class Db {
     await this.shelf.open(this.user);
     this.#now = "";
     this.link.open();
-    this.#attend();
+    attend(this.link, this.shelf, this.asking, this.#away.signal);
   }
 
   // --- reading
@@ -106,9 +96,7 @@ export class Db {
 
   /** @param {string} event @param {(told: any) => void} told */
   on(event, told) {
-    const set = this.#listeners.get(event) ?? new Set();
-    this.#listeners.set(event, set.add(told));
-    return () => void set.delete(told);
+    return this.#listeners.on(event, told);
   }
 
   get cursor() {
@@ -116,7 +104,7 @@ export class Db {
   }
 
   get pending() {
-    return this.waiting().length;
+    return this.machine.pending;
   }
 
   waiting() {
@@ -130,7 +118,7 @@ export class Db {
     const out = failure && (failure.code.startsWith("AUTH") ? "signed out" : "refused");
     const away = now === "waiting" && globalThis.navigator?.onLine === false && "offline";
     const state = this.#now || out || away || now;
-    const code = failure?.code ?? this.link.lost?.code ?? "";
+    const code = failure?.code ?? this.link.lost;
     const full = storage === "full" || (storage === "none" && this.pending);
     return { state, text: full ? STATES.full : (out && failure.text) || STATES[state], code, storage, others, user };
   }
@@ -203,14 +191,19 @@ export class Db {
 
   /** Writes that were refused after they had been taken. */
   rejected() {
-    return [...this.shelf.parked.values()].map(({ ref, command, error }) => ({
+    return [...this.shelf.parked.values()].map((one) => this.#rejected(one));
+  }
+
+  /** @param {import("./types.js").Parked} parked */
+  #rejected({ ref, command, error }) {
+    return {
       ref,
       command,
       error: Refused.from(error),
       // Whoever sends it again has seen what it was refused for.
       send: ({ base, epoch, ...edited } = command) => this.#do(edited, { ref, base: !!base }),
       discard: () => this.shelf.discard(ref),
-    }));
+    };
   }
 
   /** Wait until each write has its answer. */
@@ -262,12 +255,12 @@ export class Db {
     const answer = new Promise((resolve, reject) => {
       this.#mustBeOpen();
       // The server could not even say whose answer it is.
-      if (!ref || bytes(ref) > 128 || CONTROL.test(ref)) throw new Error("a ref has 1 to 128 bytes");
-      if (machine.outbox.has(ref)) throw new Error("a write with this ref is waiting already");
+      const bad = !ref || bytes(ref) > 128 || CONTROL.test(ref) || machine.outbox.has(ref);
+      if (bad) throw new Error("a ref has 1 to 128 bytes, and is not waiting already");
       const { seq, epoch } = (base === true ? this.cursor : base) || {};
       const asked = plain({ ...command, base: seq, epoch });
       // Rules that may be others now are not judged by.
-      const known = machine.greeted && (machine.rulesChanged || this.#learning) ? null : shelf.schema;
+      const known = machine.greeted && (machine.rulesChanged || this.asking.learning) ? null : shelf.schema;
       const no = known && judge(known, opsOf(asked), !!asked.ops, (table, id) => machine.screen.row(table, id));
       if (no) throw no;
       /** @type {import("./types.js").Errand} */
@@ -310,12 +303,12 @@ export class Db {
   async #welcomed(user) {
     const { machine, shelf, link } = this;
     const { connections, greeted } = machine;
-    if (!shelf.schema) machine.rulesChanged = true;
     if (user !== shelf.user) {
       // What is still said here is said to who was here before.
-      if (greeted) link.again(new Lost("another user"));
+      if (greeted) link.again();
       await shelf.load(user);
     }
+    if (!shelf.schema) machine.rulesChanged = true;
     if (connections === machine.connections && !machine.greeted) machine.begin();
     machine.send();
     this.#moved();
@@ -326,54 +319,7 @@ export class Db {
     return typeof this.token === "function" ? this.token(again) : this.token;
   }
 
-  /** @param {string} path @returns {Promise<any>} nothing where there is no answer */
-  async #fetch(path) {
-    try {
-      const token = await this.#credentials(false);
-      const answer = await fetch(this.api + path, token ? { headers: { Authorization: `Bearer ${token}` } } : {});
-      return answer.ok && (await answer.json());
-    } catch {
-      // said by what is missing
-    }
-  }
-
-  /** Learn the rules by which writes are judged, now and when there is no connection. */
-  async #learn() {
-    const { machine, shelf } = this;
-    const { branch, module } = this.asked;
-    const { user } = shelf;
-    this.#learning = true;
-    machine.rulesChanged = false;
-    const schema = await this.#fetch(`/branches/${encodeURIComponent(branch)}/modules/${module}/schema`);
-    this.#learning = false;
-    if (user !== shelf.user) return;
-    shelf.schema = schema || null;
-    shelf.note(`schema ${user}`, shelf.schema);
-  }
-
-  /** Notice what the page and the device do. */
-  #attend() {
-    const { link, shelf } = this;
-    const { signal } = this.#away;
-    const page = globalThis.document;
-    const look = () => (page?.hidden ? shelf.save() : link.check());
-    globalThis.addEventListener?.("online", () => link.check(), { signal });
-    globalThis.addEventListener?.("offline", () => this.#moved(), { signal });
-    page?.addEventListener("visibilitychange", look, { signal });
-    const tick = setInterval(() => {
-      const drift = Date.now() - performance.now();
-      // The device has slept, or its clock was set: nothing is known of the connection, or of the time.
-      if (Math.abs(drift - this.#drift) > TICK_MS) link.check();
-      this.#drift = drift;
-      shelf.tend();
-      if (page?.hidden || !this.machine.greeted || performance.now() - this.#renewed < RENEW_MS) return;
-      this.#renewed = performance.now();
-      this.#fetch("/auth/me");
-    }, TICK_MS);
-    signal.addEventListener("abort", () => clearInterval(tick));
-  }
-
-  /** Tell everybody what is new: at once what people wait for, rows when the next frame is due. */
+  /** Tell everybody what is new. */
   #moved() {
     const { machine, shelf, link, status, pending } = this;
     const { screen } = machine;
@@ -382,37 +328,16 @@ export class Db {
       const { ref, answer } = errand;
       if (isWrite(errand)) shelf.settled(errand);
       if (answer) errand.told?.(answer);
-      const no = answer instanceof Refused && this.rejected().find((one) => one.ref === ref);
-      if (no) this.#emit("rejected", no);
+      const no = answer instanceof Refused && shelf.parked.get(ref);
+      if (no) this.#listeners.emit("rejected", this.#rejected(no));
     }
-    for (const { data, seq, by } of machine.heard.splice(0)) this.#emit("delta", { ...data, seq, by });
-    for (const [event, told] of Object.entries({ status, pending })) {
-      const now = JSON.stringify(told);
-      if (now !== this.#told[event]) this.#emit(event, told);
-      this.#told[event] = now;
-    }
+    for (const { data, seq, by } of machine.heard.splice(0)) this.#listeners.emit("delta", { ...data, seq, by });
+    this.#listeners.emitNew("status", status);
+    this.#listeners.emitNew("pending", pending);
     for (const moved of this.#next.splice(0)) moved(0);
-    if (machine.state === "live" && machine.rulesChanged && !this.#learning) this.#learn();
+    if (machine.state === "live" && machine.rulesChanged && !this.asking.learning) this.asking.learn();
     if (screen.unsaved === true || screen.unsaved.size) shelf.saveSoon();
-    if (!screen.changes.size || this.#drawing) return;
-    const draw = () => {
-      if (!this.#drawing) return;
-      clearTimeout(this.#drawing);
-      this.#drawing = 0;
-      const changes = [...screen.changes.values()];
-      screen.changes.clear();
-      for (const table of new Set(changes.map((one) => one.table))) {
-        this.#emit(`rows ${table}`, changes.filter((one) => one.table === table));
-      }
-    };
-    this.#drawing = setTimeout(draw, UNSEEN_MS);
-    if (globalThis.document?.hidden === false) requestAnimationFrame(draw);
-  }
-
-  /** @param {string} event @param {unknown} told */
-  #emit(event, told) {
-    // Each by itself: one listener's mistake is not another's.
-    for (const listener of this.#listeners.get(event) ?? []) queueMicrotask(() => listener(told));
+    this.#listeners.drawSoon();
   }
 }
 

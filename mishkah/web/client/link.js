@@ -25,8 +25,8 @@ export function delay(attempts, retryMs, chance) {
 export class Link {
   /** Connections, since the last that served, that failed. */
   attempts = 0;
-  /** @type {Lost | null} */
-  lost = null;
+  /** What the server said when it was lost. @type {string} */
+  lost = "";
   /** @type {WebSocket | null} */
   #socket = null;
   /** What happens when nothing does: a retry, a question, or the end. @type {any} */
@@ -60,15 +60,15 @@ export class Link {
     let socket;
     try {
       socket = this.#socket = new WebSocket(this.url, ["mishkah.v1"]);
-    } catch (error) {
-      return this.#cut(new Lost(String(error)));
+    } catch {
+      return this.#cut();
     }
-    this.#await(WELCOME_MS, () => this.#cut(new Lost("the server does not answer")));
+    this.#await(WELCOME_MS, () => this.#cut());
     const mine = (/** @type {() => unknown} */ act) => this.#socket === socket && act();
     socket.onopen = () => mine(() => this.hello());
     socket.onmessage = ({ data }) => mine(() => this.#hear(data));
     socket.onclose = ({ code, reason }) => {
-      mine(() => this.#cut(new Lost(reason, code === 4401 ? reason || "AUTH_REQUIRED" : "")));
+      mine(() => this.#cut(code === 4401 ? reason || "AUTH_REQUIRED" : ""));
     };
   }
 
@@ -76,13 +76,13 @@ export class Link {
   async hello() {
     const socket = this.#socket;
     try {
-      const token = await this.token(this.lost?.code.startsWith("AUTH") ?? false);
+      const token = await this.token(this.lost.startsWith("AUTH"));
       if (socket !== this.#socket) return;
       this.machine.hello(/** @type {string | undefined} */ (token));
       this.wake();
       this.moved();
-    } catch (error) {
-      if (socket === this.#socket) this.#cut(new Lost(String(error)));
+    } catch {
+      if (socket === this.#socket) this.#cut();
     }
   }
 
@@ -92,14 +92,14 @@ export class Link {
     if (this.machine.greeted) this.#ask(DOUBT_MS);
   }
 
-  /** Leave this connection for another, at once. @param {Lost} why */
-  again(why) {
-    if (this.#socket) this.#cut(why, 0);
+  /** Leave this connection for another, at once. */
+  again() {
+    if (this.#socket) this.#cut("", 0);
   }
 
   stop() {
     this.#stopped = true;
-    if (this.#socket) this.#cut(new Lost("closed"));
+    if (this.#socket) this.#cut();
     clearTimeout(this.#timer);
   }
 
@@ -109,11 +109,11 @@ export class Link {
       this.machine.hear(data);
     } catch (error) {
       // Anything else is a message that we can't read, and as good as a broken line.
-      return this.#cut(error instanceof Lost ? error : new Lost(String(error)));
+      return this.#cut(error instanceof Lost ? error.code : "");
     }
     if (this.machine.state === "live") {
       this.attempts = 0;
-      this.lost = null;
+      this.lost = "";
     }
     if (this.machine.greeted) this.#await(QUIET_MS, () => this.#ask(ANSWER_MS));
     this.wake();
@@ -124,7 +124,7 @@ export class Link {
   #ask(patience) {
     this.machine.outgoing.push('{"type":"PING"}');
     this.wake();
-    this.#await(patience, () => this.#cut(new Lost("the server is silent"), 0));
+    this.#await(patience, () => this.#cut("", 0));
   }
 
   /** @param {number} ms @param {() => void} act */
@@ -133,16 +133,16 @@ export class Link {
     this.#timer = setTimeout(act, ms);
   }
 
-  /** @param {Lost} why @param {number} [wait] milliseconds */
-  #cut(why, wait) {
+  /** @param {string} [code] why @param {number} [wait] milliseconds */
+  #cut(code = "", wait) {
     const { machine } = this;
     const socket = this.#socket;
     this.#socket = null;
     // It may be minutes until a dead one is closed: nobody waits for that.
     socket?.close();
-    this.lost = why;
+    this.lost = code;
     this.attempts += 1;
-    machine.cut(why.code);
+    machine.cut(code);
     const { retryMs } = machine;
     machine.retryMs = null;
     this.#await(wait ?? delay(this.attempts, retryMs, Math.random()), () => this.open());

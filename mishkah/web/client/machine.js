@@ -10,15 +10,13 @@ import { SIGN_IN, TOO_LARGE } from "./words.js";
 /** @typedef {import("./types.js").Op} Op */
 
 /** Codes that speak of the moment, not of the command: it is sent again later, in its order. */
-const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY", "STORAGE_FULL"];
+const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"];
 /** Codes that speak of who asks, not of the command. */
 export const WHO = ["AUTH_REQUIRED", "AUTH_EXPIRED"];
 
 /** The connection is of no use any more; another may be. `code` says what the server said. */
-export class Lost extends Error {
-  /** @param {string} why @param {string} [code] */
-  constructor(why, code = "") {
-    super(why);
+export class Lost {
+  constructor(code = "") {
     this.code = code;
   }
 }
@@ -30,6 +28,12 @@ export class Lost extends Error {
 export class Machine {
   /** All without an answer, in the order in which they are sent. @type {Map<string, Errand>} */
   outbox = new Map();
+  /** Those of it that are to be sent. @type {Errand[]} */
+  #unsent = [];
+  /** Those of it that ask, and write nothing. */
+  #questions = 0;
+  /** Whether the server had no room for a write: one at a time is tried until it has. */
+  #full = false;
   /** @type {string[]} */
   outgoing = [];
   /** @type {Errand[]} */
@@ -83,12 +87,41 @@ export class Machine {
   reset(outbox) {
     this.screen.clear();
     this.outbox = outbox;
-    for (const { ref, command } of outbox.values()) this.screen.draw(ref, opsOf(command));
+    this.#queue();
+    this.#questions = 0;
+    for (const errand of outbox.values()) this.#draw(errand);
+  }
+
+  /** How many writes have no answer. */
+  get pending() {
+    return this.outbox.size - this.#questions;
+  }
+
+  /** @param {Errand} errand */
+  #draw(errand) {
+    if (!isWrite(errand)) this.#questions += 1;
+    this.screen.draw(errand.ref, opsOf(errand.command));
+  }
+
+  /** Have all that is not sent sent, in its order. */
+  #queue() {
+    this.#unsent = [...this.outbox.values()].filter(({ sent }) => !sent);
+  }
+
+  /** Take an errand out of the outbox. @param {string} ref */
+  #take(ref) {
+    const errand = this.outbox.get(ref);
+    if (!errand) return;
+    this.outbox.delete(ref);
+    if (!isWrite(errand)) this.#questions -= 1;
+    const at = errand.sent ? -1 : this.#unsent.indexOf(errand);
+    if (at >= 0) this.#unsent.splice(at, 1);
+    return errand;
   }
 
   /** Expect no answer to an errand any more. @param {string} ref */
   forget(ref) {
-    this.outbox.delete(ref);
+    this.#take(ref);
     // Rows that are behind may not have it yet.
     if (this.state === "live") this.screen.takeOff([ref]);
     else this.screen.owe(ref, Infinity);
@@ -97,18 +130,22 @@ export class Machine {
   /** Take an errand, to be done once; its write is seen from now on. @param {Errand} errand */
   put(errand) {
     this.outbox.set(errand.ref, errand);
-    this.screen.draw(errand.ref, opsOf(errand.command));
+    this.#unsent.push(errand);
+    this.#draw(errand);
   }
 
-  /** Send what is due, and all before it: whoever sends a write has sent those that it builds on. */
-  send() {
-    if (!this.greeted || this.#greeting) return;
-    const list = [...this.outbox.values()];
-    const last = list.findLastIndex(({ mine, late }) => mine || (late && this.leads()));
-    for (const errand of list.slice(0, last + 1)) {
-      const { ref, command, ready, sent } = errand;
-      if (!ready) return;
-      if (sent) continue;
+  /** Send what is due, and all before it: whoever sends a write has sent those that it builds on.
+   * @param {boolean} [probe] whether to try what the server had no room for */
+  send(probe) {
+    if (!this.greeted || this.#greeting || (this.#full && !probe)) return;
+    if (this.#full) this.#queue();
+    const list = this.#unsent;
+    if (!list[0]?.ready) return;
+    const leads = this.leads();
+    const due = list.findLastIndex(({ mine, late }) => mine || (late && leads)) + 1;
+    const ready = list.findIndex((one) => !one.ready);
+    for (const errand of list.splice(0, Math.min(due, ready < 0 ? due : ready, this.#full ? 1 : due))) {
+      const { ref, command } = errand;
       errand.sent = true;
       const frame = JSON.stringify({ ...command, ...this.store, ref });
       if (bytes(frame) <= this.#limit) this.outgoing.push(frame);
@@ -135,6 +172,8 @@ export class Machine {
     this.outgoing = [];
     this.screen.replica.dropHalves();
     for (const errand of this.outbox.values()) errand.sent = false;
+    this.#full = false;
+    this.#queue();
   }
 
   /** Send what has no answer, then subscribe: so no snapshot holds a write of ours that we don't know. */
@@ -228,11 +267,18 @@ export class Machine {
   #refused(said) {
     const { code, ref } = said;
     if (said.retry_ms) this.retryMs = said.retry_ms;
-    if (LATER.includes(code)) throw new Lost(said.error, code);
+    const errand = this.outbox.get(ref);
+    if (errand && code === "STORAGE_FULL") {
+      // So it says of all that it has heard after this one too; who only reads is served.
+      this.#full = true;
+      errand.sent = false;
+      return;
+    }
+    if (LATER.includes(code)) throw new Lost(code);
     const refusal = Refused.from(said);
     if (WHO.includes(code) || !this.greeted || (ref && ref === this.#subscribing)) {
       this.failure = refusal;
-      throw new Lost(said.error, code);
+      throw new Lost(code);
     }
     if (ref !== undefined) this.settle(ref, refusal);
   }
@@ -240,11 +286,15 @@ export class Machine {
   /** Take the errand `ref` out, with its answer. Until the rows below have what was done, it stays on
    * top. @param {string} ref @param {Answer} answer */
   settle(ref, answer) {
-    const errand = this.outbox.get(ref);
+    const errand = this.#take(ref);
     const { screen } = this;
     if (!errand) return;
-    this.outbox.delete(ref);
     errand.answer = answer;
+    if (this.#full && isWrite(errand) && !(answer instanceof Refused)) {
+      this.#full = false;
+      this.#queue();
+      this.send();
+    }
     this.settled.push(errand);
     const cursor = screen.replica.cursor;
     const shown = errand.sent ? this.state === "live" : !!cursor && "seq" in answer && cursor.seq >= answer.seq;
@@ -273,5 +323,5 @@ function parsed(text) {
   } catch {
     // said below
   }
-  throw new Lost("this is no server of Mishkah");
+  throw new Lost();
 }

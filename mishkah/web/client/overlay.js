@@ -33,7 +33,9 @@ export class Overlay {
       if (typeof id !== "string") continue;
       const key = joined(op.table, id);
       keys.push([op.table, id]);
-      this.#ops.set(key, [...(this.#ops.get(key) ?? []), [ref, op]]);
+      const all = this.#ops.get(key) ?? [];
+      all.push([ref, op]);
+      this.#ops.set(key, all);
     }
     this.#keys.set(ref, keys);
     return keys;

@@ -40,6 +40,9 @@ export class Shelf {
   /** @type {any} */
   #timer = 0;
   #saving = false;
+  #closed = false;
+  /** Whether the device has rows of this view. */
+  #stored = false;
   #pulled = Promise.resolve(true);
   /** @type {Promise<boolean> | null} */
   #pulling = null;
@@ -94,11 +97,13 @@ export class Shelf {
     this.tabs?.lead(this.#view());
     this.schema = null;
     this.parked = new Map();
+    this.#stored = false;
     await this.#try(async () => {
       const schema = await storage.noted(`schema ${user}`);
       const { head, rows } = await storage.load(this.#view());
       if (user !== this.user) return;
       this.schema ??= schema ?? null;
+      this.#stored = !!head;
       // A new connection may have been faster.
       if (head && !machine.screen.replica.cursor) this.#show(head, rows);
       await storage.note(this.shown, user);
@@ -133,11 +138,15 @@ export class Shelf {
 
   async #take() {
     const { user, machine } = this;
+    /** @type {[Set<number | string>, (number | string)[]][]} */
+    const known = [machine.done, this.#done, this.#answered].map((/** @type {Set<any>} */ set) => [set, [...set]]);
     const { kept, parked } = await this.storage.writes();
     if (user !== this.user) return;
     const ours = kept.filter((one) => one.user === user);
     this.others = kept.length - ours.length;
-    const there = new Set(ours.map(({ ref }) => ref));
+    const there = new Set(ours.flatMap(({ ref, n }) => [ref, n]));
+    // Of what is gone nobody will ask again.
+    for (const [set, some] of known) for (const one of some) if (!there.has(one)) set.delete(one);
     // One that is sent again may be on its way to the disk.
     const left = (/** @type {string} */ ref) => !there.has(ref) && (machine.outbox.get(ref) ?? { n: 1 }).n;
     const refused = parked.filter((one) => one.user === user && left(one.ref));
@@ -182,8 +191,7 @@ export class Shelf {
       if (parked.delete(ref) || !n) this.#try(() => storage.remove("parked", [ref]));
       this.saveSoon();
     } else if (!parked.has(ref)) {
-      const { code, text, details, more, current } = answer;
-      const write = { ref, user: user ?? "", command, error: { code, text, details, more, current } };
+      const write = { ref, user: user ?? "", command, error: { ...answer } };
       parked.set(ref, write);
       this.#try(() => storage.park(write, n)).then(() => this.tabs?.say());
     }
@@ -201,7 +209,7 @@ export class Shelf {
     const { machine, user } = this;
     const all = [...machine.outbox.values()].filter(isWrite);
     for (const one of all) one.late = true;
-    machine.send();
+    machine.send(true);
     // Those after it too, so that their order is kept as well.
     const some = all.slice(all.findIndex((one) => one.ready && !one.n)).filter((one) => one.mine && one.ready);
     if (user !== null && some.some((one) => !one.n)) {
@@ -214,8 +222,9 @@ export class Shelf {
     await this.#pull();
   }
 
-  saveSoon() {
-    this.#timer ||= setTimeout(() => this.save(), SAVE_MS);
+  /** Store the rows, and not at each change; the first at once, since there may be no later. */
+  saveSoon(wait = this.#stored ? SAVE_MS : 0) {
+    if (!this.#closed) this.#timer ||= setTimeout(() => this.save(), wait);
   }
 
   /** Store the rows, and then no longer the writes that they hold. */
@@ -239,15 +248,16 @@ export class Shelf {
     let fits = true;
     const stored = await this.#try(async () => {
       const head = { cursor, keys, tables: [...picture.keys()] };
-      if (rows.length || whole) fits = await storage.save(this.#view(), head, rows, whole);
+      if (rows.length || whole || done.length) fits = await storage.save(this.#view(), head, rows, whole, done);
     });
     if (!stored || !fits) screen.unsaved = true;
+    else this.#stored = true;
     // Where there is no room for rows, there is the more for writes.
-    if (done.length && fits) await this.#try(() => storage.remove("outbox", done));
+    if (done.length && !stored) await this.#try(() => storage.remove("outbox", done));
     if (fits) for (const n of done) this.#done.delete(n);
     this.#saving = false;
     if (!fits) this.saveSoon();
-    else if (!stored) this.#timer = setTimeout(() => this.save(), FULL_MS);
+    else if (!stored) this.saveSoon(FULL_MS);
   }
 
   /** Keep something beside. @param {string} key @param {unknown} value */
@@ -262,6 +272,7 @@ export class Shelf {
   }
 
   close() {
+    this.#closed = true;
     clearTimeout(this.#timer);
     this.tabs?.close();
     this.storage.close();

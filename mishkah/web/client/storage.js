@@ -8,6 +8,8 @@
 /** @typedef {import("./types.js").Head} Head */
 /** @typedef {import("./types.js").Line} Line */
 
+/** Some browsers never answer, now and then. */
+const OPEN_MS = 5_000;
 /** Thousands of requests at once would hold up the page. */
 const SLICE = 500;
 
@@ -34,7 +36,9 @@ export class Storage {
         result.createObjectStore("meta").put(this.client, "client");
       };
       asked.onerror = () => reject(asked.error);
+      const late = setTimeout(reject, OPEN_MS, new Error("the device does not answer"));
       asked.onsuccess = () => {
+        clearTimeout(late);
         // Browsers drop connections of pages that sleep; the next transaction opens another.
         asked.result.onversionchange = asked.result.onclose = () => this.close();
         resolve(asked.result);
@@ -125,16 +129,19 @@ export class Storage {
   /** Store rows of a view as they are at the cursor of `head`: the whole, or those that have changed (null:
    * gone) since it was last stored from here. Nothing is done where newer ones are stored.
    * @param {string} view @param {Head} head @param {Line[]} rows
-   * @param {boolean} whole @returns {Promise<boolean>} false where the whole is needed */
-  async save(view, head, rows, whole) {
+   * @param {boolean} whole @param {number[]} done the numbers of writes that they hold: gone in the same moment
+   * @returns {Promise<boolean>} false where the whole is needed */
+  async save(view, head, rows, whole, done) {
     let fits = true;
-    await this.#run(["meta", "rows"], (meta, store) => {
+    await this.#run(["meta", "rows", "outbox"], (meta, store, outbox) => {
       const asked = meta.get(view);
       asked.onsuccess = () => {
         const there = asked.result?.cursor;
         const known = there?.epoch === head.cursor.epoch;
         fits = known || whole;
-        if (!fits || (known && there.seq >= head.cursor.seq)) return;
+        if (!fits) return;
+        for (const n of done) outbox?.delete(n);
+        if (known && there.seq >= head.cursor.seq) return;
         if (whole) store?.delete(all(view));
         meta.put(head, view);
         const put = (/** @type {number} */ from) => {
