@@ -297,8 +297,7 @@ class Outbox:
         self.hold(listener)
         if notice:
             self._letters = Letters([Letter((notice,), len(notice)), *self._letters])
-            if self._gathering is None:
-                self._wake()
+            self._arrived()
 
     def hold(self, listener: Listener) -> None:
         """Show nothing more of a subscription, and drop what waits of it."""
@@ -332,6 +331,10 @@ class Outbox:
 
     def _append(self, letter: Letter) -> None:
         self._letters.append(letter)
+        self._arrived()
+
+    def _arrived(self) -> None:
+        """Let what has come be sent, unless it waits for `flush`."""
         if self._gathering is None:
             self._wake()
 

@@ -61,8 +61,8 @@ class Session:
     """
 
     __slots__ = (
-        "_following", "_leaving", "_line", "_nursery", "_outbox", "_pacing", "_reading", "_talk",
-        "_turns", "_ws",
+        "_following", "_leaving", "_line", "_nursery", "_pacing", "_reading", "_talk", "_turns",
+        "_ws", "outbox",
     )  # fmt: skip
 
     def __init__(
@@ -80,21 +80,17 @@ class Session:
         self._pacing = pacing
         self._turns = turns
         self._following = following
-        self._outbox: Outbox = talk.outbox
+        self.outbox: Outbox = talk.outbox
         self._reading = trio.CancelScope()
         self._nursery: trio.Nursery | None = None
         self._leaving = False
-
-    @property
-    def outbox(self) -> Outbox:
-        return self._outbox
 
     async def run(self, nursery: trio.Nursery, among: "set[Session]") -> None:
         """Serve until the client leaves, or is sent away, *among* these so long; then close.
 
         What is done beside runs in *nursery*, for a while: an idle session is one task.
         """
-        self._nursery, talk, outbox = nursery, self._talk, self._outbox
+        self._nursery, talk, outbox = nursery, self._talk, self.outbox
         if self._leaving:
             nursery.start_soon(self._leave)
         self._following.add(talk.rights, self._look)
@@ -126,7 +122,7 @@ class Session:
 
     async def _may_read(self) -> None:
         """Wait until so little waits for this client that its next message may be read."""
-        await self._outbox.room()
+        await self.outbox.room()
         self._pacing.owner = self._talk.rights.who.owner
         await self._pacing.turn()
 
@@ -141,18 +137,18 @@ class Session:
     async def _write(self) -> None:
         """Send what waits; read no further where that was the last."""
         try:
-            while (mail := await self._outbox.take()) is not None:
+            while (mail := await self.outbox.take()) is not None:
                 await (self._send_slowly if mail.long else self._line.send_frames)(mail.pieces)
                 for listener in mail.behind:
                     await self._talk.catch_up(listener, slow=mail.slow)
         except Stalled:
-            self._outbox.limited["stall"] += 1
-            self._outbox.close(TRY_AGAIN_LATER, "this client reads nothing")
-            self._outbox.hang_up()
+            self.outbox.limited["stall"] += 1
+            self.outbox.close(TRY_AGAIN_LATER, "this client reads nothing")
+            self.outbox.hang_up()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._outbox.hang_up()
-        self._outbox.rest()
-        if not self._outbox.open:
+            self.outbox.hang_up()
+        self.outbox.rest()
+        if not self.outbox.open:
             self._reading.cancel()
 
     async def _send_slowly(self, pieces: Iterable[bytes]) -> None:
@@ -174,8 +170,8 @@ class Session:
         await trio.sleep(QUIET)
         await self._talk.leave()
         if self._talk.goodbye:
-            self._outbox.answer(self._talk.goodbye)
-        self._outbox.close(GOING_AWAY, "the server is stopping")
+            self.outbox.answer(self._talk.goodbye)
+        self.outbox.close(GOING_AWAY, "the server is stopping")
 
 
 async def turn_away(ws: WebSocketConnection, line: Line, error: bytes, code: str) -> None:

@@ -11,10 +11,8 @@ import trio
 
 from mishkah.core.frames import Violation, Watch
 from mishkah.core.plain import PlainTexts
-from mishkah.http.receiving import Receiving
+from mishkah.http.receiving import CHUNK, Receiving
 
-CHUNK = 16 * 1024
-"""Bytes that the session reads in one go."""
 AT_ONCE = 32
 """Messages that it takes before everybody else has a turn."""
 

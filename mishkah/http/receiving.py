@@ -5,7 +5,7 @@ import os
 import trio
 
 CHUNK = 16 * 1024
-"""Bytes that are taken in one go where no number is asked for."""
+"""Bytes that are taken in one go."""
 
 
 class Receiving:
@@ -14,8 +14,9 @@ class Receiving:
     __slots__ = ("_socket", "_stream", "active", "heard")
 
     def __init__(self, stream: trio.abc.Stream) -> None:
-        direct = isinstance(stream, trio.SocketStream) and os.name == "posix"
-        self._socket = stream.socket if direct and isinstance(stream, trio.SocketStream) else None
+        self._socket: trio.socket.SocketType | None = None
+        if isinstance(stream, trio.SocketStream) and os.name == "posix":
+            self._socket = stream.socket
         self._stream = stream
         self.active = False
         """Whether somebody is waiting for bytes."""

@@ -11,6 +11,8 @@ from mishkah.limits import Limits
 from mishkah.testing import Client, TestHouse, open_test_house
 
 SHOP = {"branch": "shop", "module": "m"}
+WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
+"""Leave to read the shop's items, all of them but one field."""
 
 
 def insert(key: str, ref: Any = None, **data: Any) -> dict[str, Any]:

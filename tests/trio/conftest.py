@@ -1,10 +1,12 @@
-"""A client that reads late."""
+"""A client that reads late, and a gate that lets a clerk in."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from support.stalled import HELLO, Stalled, masked
+
+from mishkah.testing import ALL, FakeGate
 
 
 @pytest.fixture
@@ -18,3 +20,11 @@ def late() -> Callable[..., Stalled]:
         return Stalled(hello + b"".join(map(masked, messages)), capacity)
 
     return make
+
+
+@pytest.fixture
+def gate() -> FakeGate:
+    gate = FakeGate()
+    gate.role("clerk", ALL)
+    gate.let_in("a", "clerk", user="amal")
+    return gate

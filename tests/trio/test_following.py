@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
-from support.talking import insert, subscribe, until_synced
+from support.talking import WITHOUT_NAMES, insert, subscribe, until_synced
 
 from mishkah.core.ids import StoreId
 from mishkah.core.schema import Schema
@@ -19,17 +19,6 @@ from mishkah.requests import Request
 from mishkah.rights import Rights
 from mishkah.testing import ALL, FakeGate, open_test_house
 from mishkah.who import Who
-
-WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
-
-
-@pytest.fixture
-def gate() -> FakeGate:
-    gate = FakeGate()
-    gate.role("clerk", ALL)
-    gate.let_in("a", "clerk", user="amal")
-    return gate
-
 
 EMPTY = Schema(module="m", tables={})
 

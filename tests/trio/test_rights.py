@@ -4,19 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.talking import SHOP, insert, subscribe, until_synced, update
+from support.talking import SHOP, WITHOUT_NAMES, insert, subscribe, until_synced, update
 
-from mishkah.testing import ALL, FakeGate, open_test_house
-
-WITHOUT_NAMES = {"do": ["read"], "tables": ["item"], "except": ["name"]}
-
-
-@pytest.fixture
-def gate() -> FakeGate:
-    gate = FakeGate()
-    gate.role("clerk", ALL)
-    gate.let_in("a", "clerk", user="amal")
-    return gate
+from mishkah.testing import FakeGate, open_test_house
 
 
 @pytest.mark.parametrize("token", [None, "b"])
