@@ -19,7 +19,7 @@ WORLD = frozenset(
         r"\w+",
         """
     AbortController Array BroadcastChannel Date Error IDBKeyRange Infinity JSON Map Math Number
-    Object Promise RegExp Set String TextEncoder TypeError URL Uint8Array WebSocket clearInterval
+    Object Promise RegExp Set String TextEncoder TypeError URL Uint32Array WebSocket clearInterval
     clearTimeout crypto encodeURIComponent fetch globalThis indexedDB performance queueMicrotask
     requestAnimationFrame setInterval setTimeout undefined
     """,
@@ -27,7 +27,7 @@ WORLD = frozenset(
 )
 """What the browser client has from the language and the browser."""
 
-_WORDS = frozenset(
+WORDS = frozenset(
     re.findall(
         r"\w+",
         """
@@ -51,12 +51,12 @@ def rename(tokens: Sequence[str]) -> list[str]:
         part, part_roles = tokens[begin:end], roles[begin:end]
         if "class" in part:
             private: dict[str, str] = {}
-            letters = _letters(ascii_lowercase)
+            names = letters(ascii_lowercase)
         short = declared | _short_names(part, part_roles, declared)
         for text, role in zip(part, part_roles, strict=True):
             if text.startswith("#"):
                 if text not in private:
-                    private[text] = f"#{next(letters)}"
+                    private[text] = f"#{next(names)}"
                 text = private[text]
             said.append(short.get(text, text) if role else text)
     return said
@@ -74,7 +74,7 @@ def _declared(tokens: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
         exported = text == "export" or (exported and text not in ("{", ";"))
         if not depth and before in ("const", "let", "function", "class"):
             ours[text] = exported or text in both
-    free = (one for one in _letters(ascii_uppercase) if one not in names)
+    free = (one for one in letters(ascii_uppercase) if one not in names)
     some = (name for name, _ in names.most_common() if name in ours)
     return {name: name if ours[name] else next(free) for name in some}
 
@@ -88,12 +88,13 @@ def _short_names(
     names = {text: 0 for text, role in zip(tokens, roles, strict=True) if role}
     both = {text for text, role in zip(tokens, roles, strict=True) if role == _BOTH}
     ours = [one for one in names if len(one) > 1 and one not in {*declared, *WORLD, *both}]
-    stay = {*names, *_WORDS}.difference(ours)
-    free = (one for one in _letters(ascii_lowercase) if one not in stay)
+    stay = {*names, *WORDS}.difference(ours)
+    free = (one for one in letters(ascii_lowercase) if one not in stay)
     return dict(zip(ours, free, strict=False))
 
 
-def _letters(alphabet: str) -> Iterator[str]:
+def letters(alphabet: str) -> Iterator[str]:
+    """Yield names of one letter, and then of two."""
     yield from alphabet
     for both in product(alphabet, ascii_lowercase):
         yield "".join(both)
@@ -124,7 +125,7 @@ def _roles(tokens: Sequence[str]) -> Iterator[str]:
             kind = "class" if of_class else _brace_after(before)
             inside.append(kind if text == "{" else text)
         of_class = text == "class" or (of_class and text != "{")
-        is_name = (text[0].isalpha() or text[0] in "_$") and text not in _WORDS and before != "."
+        is_name = (text[0].isalpha() or text[0] in "_$") and text not in WORDS and before != "."
         yield _role(before, after, inside[-1]) if is_name else ""
 
 

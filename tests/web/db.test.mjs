@@ -96,24 +96,6 @@ test("a full device says so, sends all the same, and keeps nobody's sale from th
   assert.ok(db.status.text.en.includes("keep this page open") && db.status.text.ar);
 });
 
-test("two tabs share one outbox: each shows the other's sale, and no third name appears", async () => {
-  const one = await till();
-  const two = await till();
-  const first = one.insert("item", { id: "a" });
-  await quiet(60);
-  assert.equal(await first.saved, false, "who has never been told who is here keeps it in memory");
-  const sockets = FakeWebSocket.opened;
-  await connect({ socket: sockets[0] });
-  await connect({ socket: sockets[1] });
-  await quiet(60);
-  assert.equal(sockets[0].sent[0].client, sockets[1].sent[0].client);
-  const second = two.insert("item", { id: "b" });
-  await second.saved;
-  await quiet(60);
-  assert.deepEqual([one, two].map((db) => db.list("item").map(({ id }) => id)), [["a", "b"], ["a", "b"]]);
-  assert.deepEqual([one.pending, two.pending], [2, 2]);
-});
-
 test("another user sees neither rows nor writes of the one before, and is told that there are some", async () => {
   const db = await till({ token: "mk_one" });
   await connect({ user: "amal", items: [{ id: "amal's" }] });

@@ -1,10 +1,13 @@
 // As much of IndexedDB and WebSocket as the client uses, in memory, for tests.
 
-const later = (act) => setTimeout(act);
+const later = (act, ms) => setTimeout(act, ms);
 
-/** All databases of a browser. `full` refuses every write; `stores(name)` shows what is kept. */
+/** All databases of a browser. `full` refuses every write, each transaction takes `slow` ms, and only `left`
+ * more are done; `stores(name)` shows what is kept. */
 export class FakeIndexedDB {
   full = false;
+  slow = 0;
+  left = Infinity;
   opened = [];
   #databases = new Map();
 
@@ -58,7 +61,7 @@ class FakeTransaction {
 
   constructor(db, mode) {
     Object.assign(this, { db, mode });
-    later(() => this.run());
+    later(() => this.run(), db.browser.slow);
   }
 
   objectStore(name) {
@@ -72,6 +75,7 @@ class FakeTransaction {
   }
 
   run() {
+    if (this.db.browser.left-- <= 0) return;
     if (this.mode === "readwrite" && this.db.browser.full) {
       this.error = Object.assign(new Error("full"), { name: "QuotaExceededError" });
       return this.onabort();

@@ -38,12 +38,20 @@ export async function connect({ user, items = [], seq = 1, socket = FakeWebSocke
   return socket;
 }
 
+/** The writes of rows that were sent, by their names. */
+export const sold = ({ sent }) => sent.filter(({ type }) => type === "INSERT" || type === "UPDATE").map(({ ref }) => ref);
+
 export const kept = (name) => [...(device.stores(device.names()[0])?.[name].rows.values() ?? [])].map(({ value }) => value);
 
-/** End the tabs in the middle of what they do. */
-export async function crash() {
-  for (const db of open.splice(0)) {
-    db.shelf.save = () => {};
-    await db.close();
-  }
+/** End the oldest tabs in the middle of what they do: nothing of it reaches the device any more. */
+export async function crash(many = Infinity) {
+  device.full = true;
+  for (const db of open.splice(0, many)) await db.close();
+  device.full = false;
+}
+
+/** Have the tabs do what they do every five seconds. @param {any} t of a test that mocks setInterval */
+export async function tick(t) {
+  t.mock.timers.tick(5_000);
+  await quiet(60);
 }

@@ -3,11 +3,12 @@
 import { Asking } from "./asking.js";
 import { Link } from "./link.js";
 import { Listeners } from "./listeners.js";
-import { bytes, isWrite, Machine, opsOf } from "./machine.js";
+import { isWrite, Machine, opsOf } from "./machine.js";
 import { attend } from "./page.js";
 import { Refused } from "./refused.js";
 import { blank, CONTROL, judge } from "./rules.js";
 import { Shelf } from "./shelf.js";
+import { bytes } from "./values.js";
 import { STATES } from "./words.js";
 
 /** @typedef {import("./types.js").Row} Row */
@@ -120,7 +121,7 @@ export class Db {
     const state = this.#now || out || away || now;
     const code = failure?.code ?? this.link.lost;
     const full = storage === "full" || (storage === "none" && this.pending);
-    return { state, text: full ? STATES.full : (out && failure.text) || STATES[state], code, storage, others, user };
+    return { state, text: full ? STATES.full : (STATES[state] ?? failure?.text), code, storage, others, user };
   }
 
   /** The server's time, as far as this device can tell. */
@@ -255,8 +256,9 @@ export class Db {
     const answer = new Promise((resolve, reject) => {
       this.#mustBeOpen();
       // The server could not even say whose answer it is.
-      const bad = !ref || bytes(ref) > 128 || CONTROL.test(ref) || machine.outbox.has(ref);
-      if (bad) throw new Error("a ref has 1 to 128 bytes, and is not waiting already");
+      if (!ref || bytes(ref) > 128 || CONTROL.test(ref) || machine.outbox.has(ref)) {
+        throw new Error("a ref has 1 to 128 bytes, and is not waiting already");
+      }
       const { seq, epoch } = (base === true ? this.cursor : base) || {};
       const asked = plain({ ...command, base: seq, epoch });
       // Rules that may be others now are not judged by.
@@ -343,7 +345,7 @@ export class Db {
 
 /** A name that no other has; plain pages of a LAN have no randomUUID. */
 function newRef() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((some) => some.toString(36)).join("");
 }
 
 /** Return what JSON makes of a command: so the caller may go on changing it. @param {Command} command @returns {Command} */

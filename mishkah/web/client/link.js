@@ -19,7 +19,7 @@ const LONGEST_MS = 30_000;
  * @param {number | null} retryMs @param {number} chance from 0 to 1 */
 export function delay(attempts, retryMs, chance) {
   if (retryMs !== null) return retryMs * (1 + chance / 2);
-  return Math.min(FIRST_MS * 2 ** Math.min(attempts - 1, 16), LONGEST_MS) * (0.5 + chance / 2);
+  return Math.min(FIRST_MS * 2 ** (attempts - 1), LONGEST_MS) * (0.5 + chance / 2);
 }
 
 export class Link {

@@ -2,6 +2,7 @@
 
 import { Refused } from "./refused.js";
 import { Screen } from "./screen.js";
+import { alike, bytes } from "./values.js";
 import { SIGN_IN, TOO_LARGE } from "./words.js";
 
 /** @typedef {import("./types.js").Errand} Errand */
@@ -188,7 +189,8 @@ export class Machine {
    * @param {unknown} text */
   hear(text) {
     const said = parsed(text);
-    const { type, now, user = "", limits, ref, view = "*", retry_ms = null } = said;
+    const { type, now, user = "", limits, ref, view = "*", retry_ms = this.retryMs } = said;
+    this.retryMs = retry_ms;
     if (now) this.onTime(now);
     if (type === "WELCOME") {
       this.#limit = limits?.message ?? Infinity;
@@ -198,8 +200,7 @@ export class Machine {
     if (type === "SUBSCRIBED") this.#subscribed(said);
     if (type === "ACK" || type === "RESULT") this.settle(ref, said);
     if (type === "ERROR") this.#refused(said);
-    if (type === "GOAWAY") this.retryMs = retry_ms;
-    if (/SNAPSHOT|DELTA|SYNC/.test(type) && !this.#subscribing && view === this.#view) this.#show(said);
+    if (!this.#subscribing && view === this.#view) this.#show(said);
   }
 
   #fallBehind() {
@@ -225,9 +226,9 @@ export class Machine {
     this.#view = told.view ?? "*";
     this.#fallBehind();
     const { screen, outbox } = this;
-    const known = JSON.stringify(screen.replica.keys);
-    screen.replica.keys = told.keys ?? {};
-    if (known === JSON.stringify(screen.replica.keys)) return;
+    const keys = told.keys ?? {};
+    if (alike(keys, screen.replica.keys)) return;
+    screen.replica.keys = keys;
     screen.takeOff(outbox.keys());
     for (const { ref, command } of outbox.values()) screen.draw(ref, opsOf(command));
   }
@@ -245,7 +246,7 @@ export class Machine {
     } else if (said.type === "SNAPSHOT") {
       const picture = replica.build(said);
       if (picture) this.screen.show(picture, { epoch, seq });
-    } else this.#delta(said, replica.cursor);
+    } else if (said.type === "DELTA") this.#delta(said, replica.cursor);
   }
 
   /** @param {any} delta @param {import("./types.js").Cursor | null} cursor */
@@ -266,7 +267,6 @@ export class Machine {
   /** @param {any} said an ERROR */
   #refused(said) {
     const { code, ref } = said;
-    if (said.retry_ms) this.retryMs = said.retry_ms;
     const errand = this.outbox.get(ref);
     if (errand && code === "STORAGE_FULL") {
       // So it says of all that it has heard after this one too; who only reads is served.
@@ -297,14 +297,11 @@ export class Machine {
     }
     this.settled.push(errand);
     const cursor = screen.replica.cursor;
-    const shown = errand.sent ? this.state === "live" : !!cursor && "seq" in answer && cursor.seq >= answer.seq;
-    if (answer instanceof Refused || shown) screen.takeOff([ref]);
+    const shown = answer instanceof Refused || (errand.sent ? this.state === "live" : cursor && cursor.seq >= answer.seq);
+    if (shown) screen.takeOff([ref]);
     else screen.owe(ref, answer.seq);
   }
 }
-
-/** @param {string} text */
-export const bytes = (text) => new TextEncoder().encode(text).length;
 
 /** Whether an errand outlives its tab. @param {Errand} errand */
 export const isWrite = ({ command }) => opsOf(command).length > 0;

@@ -76,7 +76,7 @@ export class Overlay {
    * @param {Op} op @param {Row | undefined} row @returns {Row | undefined} */
   #after(op, row) {
     if (op.type === "INSERT") return row ?? { ...this.blank(op.table), ...op.data };
-    if (op.type === "DELETE" || !row) return undefined;
+    if (op.type === "DELETE" || !row) return;
     const now = { ...row, ...op.changes };
     for (const [name, amount] of Object.entries(op.add ?? {})) {
       const before = row[name] ?? 0;

@@ -1,5 +1,7 @@
 // The rows of one view as they were at one commit: snapshots and deltas in, whole or not at all.
 
+import { own, still } from "./values.js";
+
 /** @typedef {import("./types.js").Row} Row */
 /** @typedef {import("./types.js").Cursor} Cursor */
 /** table → id → row. Rows are replaced, never changed. @typedef {Map<string, Map<string, Row>>} Picture */
@@ -19,7 +21,7 @@ export class Replica {
 
   /** @param {string} table */
   keyOf(table) {
-    return (Object.hasOwn(this.keys, table) && this.keys[table]) || "id";
+    return own(this.keys, table) ?? "id";
   }
 
   /** @param {string} table @param {string} id */
@@ -72,13 +74,4 @@ export class Replica {
     }
     this.cursor = { epoch: commit[0].epoch, seq: commit[0].seq };
   }
-}
-
-/** Freeze a value, so that no reader changes what all see. @template T @param {T} value @returns {T} */
-export function still(value) {
-  if (typeof value === "object" && value && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const inner of Object.values(value)) still(inner);
-  }
-  return value;
 }

@@ -4,6 +4,7 @@
 // plugins ask is the server's to say: what can't be judged passes.
 
 import { Refused } from "./refused.js";
+import { alike, own } from "./values.js";
 
 /** @typedef {import("./types.js").Row} Row */
 /** @typedef {import("./types.js").Op} Op */
@@ -184,17 +185,7 @@ function json(value, at) {
 }
 
 /** @param {string} text */
-function iso(text) {
-  const moment = new Date(text);
-  return Number.isNaN(+moment) ? "" : moment.toISOString();
-}
+const iso = (text) => new Date(text).toJSON() ?? "";
 
 /** @param {string} text */
 const isDay = (text) => text > "0001" && iso(`${text}T00:00:00Z`).startsWith(`${text}T`);
-
-/** @param {any} one @param {any} other */
-const alike = (one, other) => one === other || JSON.stringify(one) === JSON.stringify(other);
-
-/** Names come from outside: `constructor` is no table. @template T
- * @param {Record<string, T>} some @param {string} name @returns {T | undefined} */
-const own = (some, name) => (Object.hasOwn(some, name) ? some[name] : undefined);

@@ -1,7 +1,8 @@
 // What a reader sees: the replica with unconfirmed writes on top, and how that changes.
 
 import { Overlay } from "./overlay.js";
-import { Replica, still } from "./replica.js";
+import { Replica } from "./replica.js";
+import { same, still } from "./values.js";
 
 /** @typedef {import("./types.js").Row} Row */
 /** @typedef {import("./types.js").Op} Op */
@@ -110,7 +111,7 @@ export class Screen {
 
   /** Show nothing any more. */
   clear() {
-    for (const [table, { rows }] of this.#shown) for (const [id, old] of rows) this.#note(table, id, old, undefined);
+    for (const [table, { rows }] of this.#shown) for (const [id, old] of rows) this.#note(table, id, old);
     const { keys } = this.replica;
     this.replica = new Replica();
     this.replica.keys = keys;
@@ -173,7 +174,7 @@ export class Screen {
       if (old && same(old, row)) now.set(id, old);
       else this.#note(table, id, old, row);
     }
-    for (const [id, old] of before) if (!rows.has(id)) this.#note(table, id, old, undefined);
+    for (const [id, old] of before) if (!rows.has(id)) this.#note(table, id, old);
     const shown = new Shown();
     shown.fill(now);
     this.#shown.set(table, shown);
@@ -190,33 +191,20 @@ export class Screen {
       }
       const old = shown.rows.get(id);
       const now = still(this.overlay.over(table, id, this.replica.row(table, id)));
-      if (old === now || (old && now && same(old, now))) continue;
+      if (same(old, now)) continue;
       shown.set(id, now);
       this.#note(table, id, old, now, left?.has(id));
     }
   }
 
-  /** @param {string} table @param {string} id @param {Row | undefined} old @param {Row | undefined} now */
+  /** @param {string} table @param {string} id @param {Row} [old] @param {Row} [now] @param {boolean} [left] */
   #note(table, id, old, now, left = false) {
     const key = `${table}\n${id}`;
     const first = this.changes.get(key);
     const was = first ? first.old : (old ?? null);
     const is = now ?? null;
-    if (was === is || (was && is && same(was, is))) return void this.changes.delete(key);
+    if (same(was, is)) return void this.changes.delete(key);
     const operation = !was ? "INSERT" : is ? "UPDATE" : "DELETE";
     this.changes.set(key, { operation, table, id, old: was, new: is, left: left && !is });
   }
-}
-
-/** Whether two rows look the same; values inside are JSON. @param {Row} one @param {Row} other */
-export function same(one, other) {
-  const names = Object.keys(one);
-  return (
-    names.length === Object.keys(other).length &&
-    names.every(
-      (name) =>
-        one[name] === other[name] ||
-        (typeof one[name] === "object" && JSON.stringify(one[name]) === JSON.stringify(other[name])),
-    )
-  );
 }

@@ -5,9 +5,9 @@
 
 import { isWrite } from "./machine.js";
 import { Refused } from "./refused.js";
-import { still } from "./replica.js";
 import { Storage } from "./storage.js";
 import { Tabs } from "./tabs.js";
+import { still } from "./values.js";
 
 /** @typedef {import("./types.js").Errand} Errand */
 /** @typedef {import("./types.js").Line} Line */
@@ -163,6 +163,7 @@ export class Shelf {
       if (no) machine.settle(ref, Refused.from(no));
       else if (!mine) machine.forget(ref);
     }
+    if (this.#done.size) this.saveSoon();
     machine.send();
     this.moved();
   }
@@ -294,4 +295,4 @@ export class Shelf {
 }
 
 /** Names a token without holding it. @param {string} token */
-const digest = (token) => [...token].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, 7).toString();
+const digest = (token) => [...token].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, 7);

@@ -50,7 +50,7 @@ export class Storage {
    * Do `act` in one transaction; return what it returned once that is on the disk.
    * @template T
    * @param {string[]} names
-   * @param {(...stores: IDBObjectStore[]) => T} act
+   * @param {(...stores: [IDBObjectStore, IDBObjectStore, IDBObjectStore]) => T} act on those of these `names`
    * @param {IDBTransactionMode} [mode]
    * @returns {Promise<T>}
    */
@@ -58,7 +58,7 @@ export class Storage {
     try {
       // A sale has to outlive a power cut: "strict" waits for the disk.
       const tx = (await this.#db()).transaction(names, mode, { durability: "strict" });
-      const result = act(...names.map((name) => tx.objectStore(name)));
+      const result = act(.../** @type {[any, any, any]} */ (names.map((name) => tx.objectStore(name))));
       await new Promise((resolve, reject) => {
         tx.oncomplete = resolve;
         tx.onabort = () => reject(tx.error);
@@ -88,7 +88,7 @@ export class Storage {
     const asked = await this.#run(["outbox", "parked"], (outbox, parked) =>
       writes.map(({ n, ...write }) => {
         if (n) outbox.delete(n);
-        parked?.delete(write.ref);
+        parked.delete(write.ref);
         return outbox.add(write);
       }),
     );
@@ -98,9 +98,10 @@ export class Storage {
   /** Return the writes without an answer, and the refused ones, of all users.
    * @returns {Promise<{kept: Kept[], parked: Parked[]}>} */
   async writes() {
-    const act = (/** @type {IDBObjectStore[]} */ ...stores) => stores.map((one) => one.getAll());
-    const [kept, parked] = await this.#run(["outbox", "parked"], act, "readonly");
-    return { kept: kept?.result ?? [], parked: parked?.result ?? [] };
+    const asked = await this.#run(["outbox", "parked"], (outbox, parked) => [outbox.getAll(), parked.getAll()], "readonly");
+    /** @type {any} */
+    const [kept, parked] = asked.map(({ result }) => result);
+    return { kept, parked };
   }
 
   /** @param {"outbox" | "parked"} name @param {(number | string)[]} keys */
@@ -112,7 +113,7 @@ export class Storage {
   park(write, n) {
     return this.#run(["outbox", "parked"], (outbox, parked) => {
       outbox.delete(n);
-      parked?.put(write);
+      parked.put(write);
     });
   }
 
@@ -121,9 +122,9 @@ export class Storage {
   /** Return the rows of a view that were stored last. @param {string} view
    * @returns {Promise<{head?: Head, rows: Line[]}>} */
   async load(view) {
-    const act = (/** @type {IDBObjectStore} */ meta, /** @type {IDBObjectStore} */ rows) => [meta.get(view), rows.getAll(all(view))];
-    const [head, rows] = await this.#run(["meta", "rows"], act, "readonly");
-    return { head: head?.result, rows: rows?.result };
+    const asked = await this.#run(["meta", "rows"], (meta, rows) => [meta.get(view), rows.getAll(all(view))], "readonly");
+    const [head, rows] = asked.map(({ result }) => result);
+    return { head, rows };
   }
 
   /** Store rows of a view as they are at the cursor of `head`: the whole, or those that have changed (null:
@@ -140,15 +141,15 @@ export class Storage {
         const known = there?.epoch === head.cursor.epoch;
         fits = known || whole;
         if (!fits) return;
-        for (const n of done) outbox?.delete(n);
+        for (const n of done) outbox.delete(n);
         if (known && there.seq >= head.cursor.seq) return;
-        if (whole) store?.delete(all(view));
+        if (whole) store.delete(all(view));
         meta.put(head, view);
         const put = (/** @type {number} */ from) => {
           /** @type {IDBRequest | undefined} */
           let last;
           for (const [table, id, row] of rows.slice(from, from + SLICE)) {
-            last = row ? store?.put([table, id, row], [view, table, id]) : store?.delete([view, table, id]);
+            last = row ? store.put([table, id, row], [view, table, id]) : store.delete([view, table, id]);
           }
           if (last) last.onsuccess = () => put(from + SLICE);
         };
@@ -162,7 +163,7 @@ export class Storage {
   drop(view) {
     return this.#run(["meta", "rows"], (meta, rows) => {
       meta.delete(view);
-      rows?.delete(all(view));
+      rows.delete(all(view));
     });
   }
 

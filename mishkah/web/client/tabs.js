@@ -20,7 +20,7 @@ export class Tabs {
   lead(view) {
     this.#over.abort();
     const { signal } = (this.#over = new AbortController());
-    const { locks } = globalThis.navigator ?? {};
+    const locks = globalThis.navigator?.locks;
     this.leads = !locks;
     const hold = () => {
       // It may have been on its way when others became of interest.
