@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import apsw
 
 from mishkah.core.schema import Schema
 from mishkah.journal import JournalDamaged, JournalFailed
-from mishkah.sqlite.file import StoreFile, claim, set_meta
+from mishkah.sqlite.file import StoreFile, claim, new_epoch, set_meta
 
 
 def back_up(source: Path, target: Path, schema: Schema) -> int:
@@ -76,7 +75,7 @@ def restore(backup: Path, store: Path, aside: Path, schema: Schema) -> int:
     seq = back_up(backup, draft, schema)
     with contextlib.closing(apsw.Connection(str(draft))) as db:
         db.pragma("synchronous", "FULL")
-        set_meta(db, "epoch", secrets.token_hex(8))
+        set_meta(db, "epoch", new_epoch())
     if store.exists():
         _keep(store, aside, schema)
     draft.replace(store)

@@ -268,7 +268,7 @@ def _create(path: Path, schema: Schema) -> None:
             db.execute(HOUSE)
             _make_tables(db, schema)
             set_meta(db, "format", FORMAT)
-            set_meta(db, "epoch", secrets.token_hex(8))
+            set_meta(db, "epoch", new_epoch())
             set_meta(db, "head", Head().encode())
     finally:
         db.close()
@@ -298,6 +298,11 @@ def _make_tables(db: apsw.Connection, schema: Schema) -> None:
         db.execute(statement)
     for key, value in _described(schema).items():
         set_meta(db, key, value)
+
+
+def new_epoch() -> str:
+    """Return a name for a history: no other of one store has it, and each DELTA says it."""
+    return secrets.token_hex(6)
 
 
 def set_meta(db: apsw.Connection, key: str, value: str | int) -> None:

@@ -9,7 +9,7 @@ import httpx
 from support.sample import shape
 
 LINE = "\n---\n"
-EPOCH = "39d7fd5240e6f8d8"
+EPOCH = "39d7fd5240e6"
 """The epoch in the documents' transcripts."""
 TAG = re.compile(r'"(\w+)-(\d+)"')
 

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 
-import { opsOf } from "../../mishkah/web/client/machine.js";
+import { opsOf } from "../../mishkah/web/client/commands.js";
 import { judge } from "../../mishkah/web/client/rules.js";
 
 const { schema, rows, commands } = JSON.parse(readFileSync(0, "utf-8"));

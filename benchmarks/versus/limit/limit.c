@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum { EVENTS = 512, INPUT = 1 << 16, QUEUE = 1 << 22, SCREENS = 4096 };
-#define SIGNATURE "\"branch\":\"b0\",\"module\":\"m\",\"epoch\":\"0123456789abcdef\""
+#define SIGNATURE "\"branch\":\"b0\",\"module\":\"m\",\"epoch\":\"0123456789ab\""
 #define MOMENT "2025-10-29T10:30:00.000Z"
 
 struct client {

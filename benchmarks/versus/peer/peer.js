@@ -15,7 +15,7 @@ const fs = require('fs');
 const { WebSocketServer } = require('ws');
 const Database = require('better-sqlite3');
 
-const SIGNATURE = '"branch":"b0","module":"m","epoch":"0123456789abcdef"';
+const SIGNATURE = '"branch":"b0","module":"m","epoch":"0123456789ab"';
 const PART = 256 * 1024; // characters of a SNAPSHOT's part
 const TYPES = {
   id: 'text', barcode: 'text', order_id: 'text', item: 'text', name: 'text', qty: 'integer',

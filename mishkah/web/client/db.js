@@ -1,9 +1,10 @@
 // What an application has in its hands: rows that are read at once, writes that are kept.
 
 import { Asking } from "./asking.js";
+import { isWrite, newRef, opsOf, plain } from "./commands.js";
 import { Link } from "./link.js";
 import { Listeners } from "./listeners.js";
-import { isWrite, Machine, opsOf } from "./machine.js";
+import { Machine } from "./machine.js";
 import { attend } from "./page.js";
 import { Refused } from "./refused.js";
 import { blank, CONTROL, judge } from "./rules.js";
@@ -341,20 +342,6 @@ export class Db {
     if (screen.unsaved === true || screen.unsaved.size) shelf.saveSoon();
     this.#listeners.drawSoon();
   }
-}
-
-/** A name that no other has; plain pages of a LAN have no randomUUID. */
-function newRef() {
-  return [...crypto.getRandomValues(new Uint32Array(4))].map((some) => some.toString(36)).join("");
-}
-
-/** Return what JSON makes of a command: so the caller may go on changing it. @param {Command} command @returns {Command} */
-function plain(command) {
-  const text = JSON.stringify(command, (_, value) => {
-    if (typeof value === "number" && !Number.isFinite(value)) throw new TypeError("JSON has no NaN and no infinity");
-    return value;
-  });
-  return JSON.parse(text);
 }
 
 /** @param {Filter} filter @returns {(row: Row) => boolean} */

@@ -1,14 +1,13 @@
 // The client's side of `mishkah.v1` without a socket: messages in, messages out, rows to read.
 
+import { isWrite, opsOf } from "./commands.js";
 import { Refused } from "./refused.js";
 import { Screen } from "./screen.js";
 import { alike, bytes } from "./values.js";
 import { SIGN_IN, TOO_LARGE } from "./words.js";
 
 /** @typedef {import("./types.js").Errand} Errand */
-/** @typedef {import("./types.js").Command} Command */
 /** @typedef {import("./types.js").Answer} Answer */
-/** @typedef {import("./types.js").Op} Op */
 
 /** Codes that speak of the moment, not of the command: it is sent again later, in its order. */
 const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"];
@@ -301,15 +300,6 @@ export class Machine {
     if (shown) screen.takeOff([ref]);
     else screen.owe(ref, answer.seq);
   }
-}
-
-/** Whether an errand outlives its tab. @param {Errand} errand */
-export const isWrite = ({ command }) => opsOf(command).length > 0;
-
-/** Return the operations on rows that a command asks for. @param {Command} command @returns {Op[]} */
-export function opsOf(command) {
-  if (command.ops) return command.ops;
-  return ["INSERT", "UPDATE", "DELETE"].includes(command.type) ? [/** @type {Op} */ (command)] : [];
 }
 
 /** @param {unknown} text @returns {any} */

@@ -3,7 +3,7 @@
 // A write is kept until rows that hold it are: whatever happens in between, it is asked for again by its
 // name. So nothing is shown, gone after a reload, and back again.
 
-import { isWrite } from "./machine.js";
+import { isWrite } from "./commands.js";
 import { Refused } from "./refused.js";
 import { Storage } from "./storage.js";
 import { Tabs } from "./tabs.js";
