@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from mishkah.site.properties import hide
 from mishkah.site.renaming import rename
-from mishkah.site.shortening import join_constants, shorten
+from mishkah.site.shortening import join_declarations, shorten
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=\w)", re.MULTILINE)
@@ -32,7 +32,7 @@ def pack(modules: Mapping[str, str], entry: str) -> str:
     for name in _order(modules, entry):
         bare = _IMPORT.sub("", modules[name])
         pieces.append(bare if name == entry else _EXPORT.sub("", bare))
-    return _squeeze(join_constants(rename(hide(shorten([*_tokens("".join(pieces))])))))
+    return _squeeze(join_declarations(rename(hide(shorten([*_tokens("".join(pieces))])))))
 
 
 def _order(modules: Mapping[str, str], name: str, seen: set[str] | None = None) -> Iterator[str]:

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 
 _NUMBER = re.compile(r"\d[\d_]*")
 _CONSTANT = re.compile(r"[A-Z][A-Z_]+")
-_LOGIC = {"true": ("!", "0"), "false": ("!", "1")}
+_SHORTER = {"true": ("!", "0"), "false": ("!", "1"), "const": ("let",)}
+"""Nothing is assigned to a constant: its author's tools have seen to that."""
 
 
 def shorten(tokens: Sequence[str]) -> list[str]:
-    """Return *tokens* without what JavaScript does not ask for; properties are never ``true``."""
+    """Return *tokens* without what JavaScript does not ask for; properties are never called so."""
     said: list[str] = []
     for text in _without_brackets(_without_named_numbers(tokens)):
-        said += _LOGIC.get(text, (text,))
+        said += _SHORTER.get(text, (text,))
     return said
 
 
@@ -52,19 +53,19 @@ def _without_brackets(tokens: Sequence[str]) -> list[str]:
     return said
 
 
-def join_constants(tokens: Sequence[str]) -> list[str]:
-    """Write ``const one = 1, two = 2;`` for two statements, where one follows the other."""
+def join_declarations(tokens: Sequence[str]) -> list[str]:
+    """Write ``let one = 1, two = 2;`` for two statements, where one follows the other."""
     said: list[str] = []
-    was_constant = [False]
+    declares = [False]
     for before, text in zip(["", *tokens], tokens, strict=False):
         if text in ("{", "(", "[") or text.endswith("${"):
-            was_constant.append(False)
+            declares.append(False)
         if text[0] in ")]}":
-            was_constant.pop()
-        if text == "const" and before == ";" and was_constant[-1]:
+            declares.pop()
+        if text == "let" and before == ";" and declares[-1]:
             said[-1] = ","
             continue
         if before in (";", "{", "}", "") and text != "=":
-            was_constant[-1] = text == "const"
+            declares[-1] = text == "let"
         said.append(text)
     return said

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { delta, FakeWebSocket, quiet } from "./fakes.mjs";
+import { delta, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
 import { connect, crash, device, kept, open, till } from "./tills.mjs";
 
 const writes = (socket) => socket.sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
@@ -224,6 +224,26 @@ test("messages are Arabic where the page asks for it", async () => {
   await write.saved;
   socket.say({ type: "ERROR", ref: write.ref, code: "INVALID", error: "no", text: { ar: "لا", en: "no" } });
   await assert.rejects(write, { message: "لا" });
+});
+
+test("a question that is too large for the server is refused", async () => {
+  const db = await till({ user: "" });
+  const socket = FakeWebSocket.last;
+  socket.accept();
+  await quiet();
+  socket.say({ ...welcome(""), limits: { message: 500 } });
+  await quiet();
+  snapshot(socket, { item: [] });
+  const asked = db.query("item", { where: ["id", "in", Array(200).fill("x")] });
+  assert.equal(await Promise.race([asked.catch((no) => no.code), quiet(500)]), "TOO_LARGE");
+  assert.equal(await asked.saved, false);
+});
+
+test("no options are as good as none", async () => {
+  const db = await till();
+  await connect({ items: [{ id: "a", n: 1 }] });
+  assert.equal(await db.update("item", { id: "a", n: 2 }, null).saved, true);
+  assert.deepEqual(db.list("item"), [{ id: "a", n: 2 }]);
 });
 
 test("a question that finds no connection is given up", async (t) => {

@@ -3,11 +3,12 @@
 const later = (act, ms) => setTimeout(act, ms);
 
 /** All databases of a browser. `full` refuses every write, each transaction takes `slow` ms, and only `left`
- * more are done; `stores(name)` shows what is kept. */
+ * more are done; `stores(name)` shows what is kept, `whole` how often all of a store was read. */
 export class FakeIndexedDB {
   full = false;
   slow = 0;
   left = Infinity;
+  whole = 0;
   opened = [];
   #databases = new Map();
 
@@ -97,8 +98,13 @@ class FakeStore {
   }
 
   getAll(range) {
+    if (!range) this.tx.db.browser.whole += 1;
     const is = ({ key }) => !range || key[0] === range.lower[0];
     return this.tx.request(() => [...this.store.rows.values()].filter(is).map(({ value }) => structuredClone(value)));
+  }
+
+  getAllKeys() {
+    return this.tx.request(() => [...this.store.rows.values()].map(({ key }) => key));
   }
 
   put(given, named) {

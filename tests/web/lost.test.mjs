@@ -21,6 +21,30 @@ test("a device that is full when a page opens sends no write under another name 
   assert.ok(!sent || again.sent[0].client === first.sent[0].client, "the server would do it twice");
 });
 
+test("a full device says so until it has kept what waits", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const db = await till();
+  await connect();
+  FakeWebSocket.last.drop();
+  device.full = true;
+  assert.equal(await db.insert("item", { id: "a" }).saved, false);
+  await tick(t);
+  assert.deepEqual([db.status.storage, db.waiting()[0].saved], ["full", false], "though it can be read");
+  device.full = false;
+  await tick(t);
+  assert.deepEqual([db.status.storage, db.waiting()[0].saved], ["ok", true]);
+});
+
+test("what waits on the device is not read over and over", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const db = await till({ user: "" });
+  await db.insert("item", { id: "a" }).saved;
+  await tick(t);
+  const before = device.whole;
+  for (let n = 0; n < 3; n++) await tick(t);
+  assert.deepEqual([db.pending, device.whole], [1, before]);
+});
+
 test("who goes on after all was cleared says what the device is called", async () => {
   const one = await till({ user: "" });
   const first = await connect();

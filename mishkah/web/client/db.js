@@ -248,10 +248,11 @@ export class Db {
     return typeof row === "object" ? row[this.machine.screen.replica.keyOf(table)] : row;
   }
 
-  /** @param {Command} command @param {How} [how]
+  /** @param {Command} command @param {How | null} [how]
    * @returns {Promise<any> & {ref: string, saved: Promise<boolean>}} */
-  #do(command, { ref = newRef(), base } = {}) {
+  #do(command, how) {
     const { machine, shelf } = this;
+    const { ref = newRef(), base } = how ?? {};
     let saved = Promise.resolve(false);
     /** @type {Promise<any>} */
     const answer = new Promise((resolve, reject) => {

@@ -185,7 +185,10 @@ function json(value, at) {
 }
 
 /** @param {string} text */
-const iso = (text) => new Date(text).toJSON() ?? "";
+function iso(text) {
+  const moment = new Date(text);
+  return Number.isNaN(+moment) ? "" : moment.toISOString();
+}
 
 /** @param {string} text */
 const isDay = (text) => text > "0001" && iso(`${text}T00:00:00Z`).startsWith(`${text}T`);

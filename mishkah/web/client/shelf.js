@@ -46,6 +46,8 @@ export class Shelf {
   #pulled = Promise.resolve(true);
   /** @type {Promise<boolean> | null} */
   #pulling = null;
+  /** What the writes on the device were kept under when all were read last. */
+  #known = "";
 
   /**
    * @param {Machine} machine
@@ -140,8 +142,9 @@ export class Shelf {
     const { user, machine } = this;
     /** @type {[Set<number | string>, (number | string)[]][]} */
     const known = [machine.done, this.#done, this.#answered].map((/** @type {Set<any>} */ set) => [set, [...set]]);
-    const { kept, parked } = await this.storage.writes();
+    const [kept, parked] = await this.storage.writes();
     if (user !== this.user) return;
+    this.#known = JSON.stringify([kept.map(({ n }) => n), parked.map(({ ref }) => ref)]);
     const ours = kept.filter((one) => one.user === user);
     this.others = kept.length - ours.length;
     const there = new Set(ours.flatMap(({ ref, n }) => [ref, n]));
@@ -173,10 +176,11 @@ export class Shelf {
     const { user, storage, machine } = this;
     const { ref, command } = errand;
     this.parked.delete(ref);
-    const is = user !== null && isWrite(errand) && (await this.#try(async () => {
+    // Its answer comes after its promise is there, also where it is known at once.
+    const is = await (user !== null && isWrite(errand) && this.#try(async () => {
       [errand.n] = await storage.put([{ ref, command, user }]);
       this.tabs?.say();
-    }));
+    }, true));
     errand.ready = true;
     machine.send();
     this.moved();
@@ -217,10 +221,13 @@ export class Shelf {
       await this.#try(async () => {
         const numbers = await this.storage.put(some.map(({ n, ref, command }) => ({ n, ref, command, user })));
         some.forEach((one, i) => (one.n = numbers[i]));
-      });
+      }, true);
     }
-    // A tab may have ended before it could tell of what it left.
-    await this.#pull();
+    // A tab may have ended before it could tell of what it left; thousands are not read each time.
+    await this.#try(async () => {
+      const keys = JSON.stringify(await this.storage.writes("getAllKeys"));
+      if (keys !== this.#known || machine.done.size) await this.#pull();
+    });
   }
 
   /** Store the rows, and not at each change; the first at once, since there may be no later. */
@@ -250,7 +257,7 @@ export class Shelf {
     const stored = await this.#try(async () => {
       const head = { cursor, keys, tables: [...picture.keys()] };
       if (rows.length || whole || done.length) fits = await storage.save(this.#view(), head, rows, whole, done);
-    });
+    }, true);
     if (!stored || !fits) screen.unsaved = true;
     else this.#stored = true;
     // Where there is no room for rows, there is the more for writes.
@@ -279,18 +286,21 @@ export class Shelf {
     this.storage.close();
   }
 
-  /** Tell whether `act` could be done; the state says so too. @param {() => unknown} act */
-  async #try(act) {
+  /** Tell whether `act` could be done; the state says so too. That there is room again, only what needs
+   * some can tell. @param {() => unknown} act @param {boolean} [needsRoom] */
+  async #try(act, needsRoom) {
     if (!this.keeps) return false;
     const before = this.state;
+    let done = true;
     try {
       await act();
-      this.state = "ok";
+      if (needsRoom) this.state = "ok";
     } catch {
       this.state = "full";
+      done = false;
     }
     if (this.state !== before) this.moved();
-    return this.state === "ok";
+    return done;
   }
 }
 

@@ -35,8 +35,8 @@ export class Storage {
         // There is no database without: under two names a write would be done twice.
         result.createObjectStore("meta").put(this.client, "client");
       };
-      asked.onerror = () => reject(asked.error);
-      const late = setTimeout(reject, OPEN_MS, new Error("the device does not answer"));
+      asked.onerror = reject;
+      const late = setTimeout(reject, OPEN_MS);
       asked.onsuccess = () => {
         clearTimeout(late);
         // Browsers drop connections of pages that sleep; the next transaction opens another.
@@ -95,13 +95,11 @@ export class Storage {
     return asked.map(({ result }) => Number(result));
   }
 
-  /** Return the writes without an answer, and the refused ones, of all users.
-   * @returns {Promise<{kept: Kept[], parked: Parked[]}>} */
-  async writes() {
-    const asked = await this.#run(["outbox", "parked"], (outbox, parked) => [outbox.getAll(), parked.getAll()], "readonly");
-    /** @type {any} */
-    const [kept, parked] = asked.map(({ result }) => result);
-    return { kept, parked };
+  /** Return the writes without an answer, and the refused ones, of all users; or only what they are kept under.
+   * @param {"getAll" | "getAllKeys"} [get] @returns {Promise<[Kept[], Parked[]]>} */
+  async writes(get = "getAll") {
+    const asked = await this.#run(["outbox", "parked"], (outbox, parked) => [outbox[get](), parked[get]()], "readonly");
+    return /** @type {any} */ (asked.map(({ result }) => result));
   }
 
   /** @param {"outbox" | "parked"} name @param {(number | string)[]} keys */
