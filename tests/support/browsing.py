@@ -20,6 +20,27 @@ _OPEN = """async (options) => {
 }"""
 
 
+_STORED = """async () => {
+  const answer = (asked) => new Promise((yes, no) => {
+    asked.onsuccess = () => yes(asked.result);
+    asked.onerror = no;
+  });
+  const isThere = async ({ name }) => {
+    const device = await answer(indexedDB.open(name));
+    const tx = device.transaction(["outbox", "meta"]);
+    const [writes, all] = await Promise.all(
+      [answer(tx.objectStore("outbox").count()), answer(tx.objectStore("meta").getAll())]);
+    device.close();
+    const seqs = all.map((one) => one?.cursor?.seq).filter((seq) => seq !== undefined);
+    return !writes && (window.db ? seqs.includes(window.db.cursor.seq) : seqs.length > 0);
+  };
+  for (;;) {
+    const devices = await indexedDB.databases();
+    if (devices.length && (await Promise.all(devices.map(isThere))).every(Boolean)) return;
+    await new Promise((later) => setTimeout(later, 20));
+  }
+}"""
+
 _IN_TIME = f"""async (argument) => {{
   const what = (SCRIPT);
   const late = new Promise((_, no) => setTimeout(() => no(new Error("too slow")), {PATIENCE}));
@@ -56,8 +77,8 @@ class Tab:
         self.until("() => window.db.pending === 0")
 
     def stored(self) -> None:
-        """Wait until the device has stored the rows, which it does some time after they came."""
-        self.page.wait_for_timeout(1_300)
+        """Wait until the device has stored the rows as they are, and no write that they hold."""
+        self.run(_STORED)
 
     def list(self, table: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.run("(table) => db.list(table)", table)
