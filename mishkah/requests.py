@@ -1,7 +1,5 @@
 """What may enter a store's inbox, and how many of it share one transaction."""
 
-from functools import cached_property
-
 import msgspec
 import trio
 
@@ -23,7 +21,7 @@ _OWNED = "\x1f"
 """What stands between an owner and the name of its client."""
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
     """A command: its size on the wire, the how-manyth of its session it is, and who asks for it.
 
     *standing* tells what its user may do when its turn comes; None may do all.
@@ -41,7 +39,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     exact: bool = False
     standing: Standing | None = None
 
-    @cached_property
+    @property
     def key(self) -> NameKey | None:
         """The name of the write: its owner's, so that nobody else is answered with its outcome.
 

@@ -144,7 +144,7 @@ class Store:
                 request.outbox.answered(request.size)
 
     async def _names(self, batch: Sequence[Request]) -> dict[NameKey, Named]:
-        wanted = {r.key for r in batch if isinstance(r, Ask) and r.key is not None}
+        wanted = {key for r in batch if isinstance(r, Ask) and (key := r.key) is not None}
         return await self._journal.names(wanted) if wanted else {}
 
     def _work_out(self, request: Request, work: _Work) -> _Outcome:
@@ -300,7 +300,8 @@ class Store:
 
 
 def _name(ask: Ask) -> Name | None:
-    return None if ask.key is None else Name(*ask.key, digest(ask.command))
+    key = ask.key
+    return None if key is None else Name(*key, digest(ask.command))
 
 
 def _refused_for_room(outcome: _Outcome) -> _Outcome:

@@ -79,16 +79,13 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True, dict=Tru
     fields: tuple[str, ...]
     unique: bool = False
 
-    def key(self, row: Row) -> Key | None:
-        """Return the key of *row*, or None where a field is empty: nulls are never equal (SQL)."""
-        values = self._values(row)
-        if len(self.fields) == 1:
-            return None if values is None else (values,)
-        return None if None in values else values
-
     @cached_property
-    def _values(self) -> Callable[[Row], Any]:
-        return itemgetter(*self.fields)
+    def key(self) -> Callable[[Row], Key | None]:
+        """Leads from a row to its key, None where a field is empty: nulls are never equal (SQL)."""
+        values: Callable[[Row], Any] = itemgetter(*self.fields)
+        if len(self.fields) == 1:
+            return lambda row: None if (value := values(row)) is None else (value,)
+        return lambda row: None if None in (key := values(row)) else key
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, dict=True):

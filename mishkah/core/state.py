@@ -51,7 +51,8 @@ class Rows:
             del self.records[change.id]
         for index, was, key in change.moves(self.table):
             ids = self.indexes[index]
-            _unlink(ids, was, change.id)
+            if was is not None:
+                _unlink(ids, was, change.id)
             _link(ids, key, change.id)
 
     def doubled(self, index: Index) -> list[str]:
@@ -72,9 +73,7 @@ def _link(ids: dict[Key, Holders], key: Key | None, identifier: str) -> None:
         holders[identifier] = None
 
 
-def _unlink(ids: dict[Key, Holders], key: Key | None, identifier: str) -> None:
-    if key is None:
-        return
+def _unlink(ids: dict[Key, Holders], key: Key, identifier: str) -> None:
     holders = ids[key]
     if not isinstance(holders, str):
         del holders[identifier]

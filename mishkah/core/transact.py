@@ -1,6 +1,5 @@
 """Work out what a command would do, without doing it."""
 
-from collections.abc import Collection
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -145,14 +144,13 @@ class _Work:
         wrong: list[Detail] = []
         sequences = self._rules.sequences.get(table.name, ())
         data: Row = op.data
-        ours: Collection[str] = ()
         if sequences:
             data = number_row(self.draft, sequences, op.data, self._by.local)
-            ours = data.keys() - op.data.keys()
         row = None
         if leave.knows_all and not self._by.importing:
             row = self._rules.straight[table.name](data, self._by.now, self._by.today)
         if row is None:
+            ours = data.keys() - op.data.keys()
             row = complete(table, data, self._by, wrong, *at, known=leave.known, ours=ours)
         if [sequence for sequence in sequences if sequence.field in op.data]:
             given = {name: value for name, value in op.data.items() if name in leave.known}

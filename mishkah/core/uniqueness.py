@@ -1,7 +1,5 @@
 """What no two rows may have: a primary key, and the values of a unique index."""
 
-from collections.abc import Container
-
 from mishkah.core.draft import Draft
 from mishkah.core.errors import Detail, Duplicate, Text, pointer
 from mishkah.core.grants import Place, TableGrant
@@ -13,7 +11,7 @@ def taken_by_others(
     leave: TableGrant,
     identifier: str | None,
     row: Row,
-    changed: Container[str],
+    changed: Row,
     at: Place,
 ) -> list[Detail]:
     """Return which of the fields that are *changed* in *row* another row has already.
@@ -32,7 +30,7 @@ def taken_by_others(
             )
             taken.append(Detail(pointer(*at, table.primary_key), "primaryKey", text))
     for index in table.unique:
-        if any(name in changed for name in index.fields):
+        if not changed.keys().isdisjoint(index.fields):
             taken += _held(draft, leave, index, identifier, row, at)
     return taken
 
