@@ -129,8 +129,9 @@ class Dispatch:
 
     def join(self, listener: Listener, view: View, seq: int) -> None:
         """Show *listener* every commit after *seq*, which is the last one."""
+        audience = self._of(view, seq)  # which forgets the listener where it fell behind there
         listener.live = True
-        self._of(view, seq).join(listener)
+        audience.join(listener)
 
     def snapshot(self, view: View, state: State) -> Snapshot:
         """Return *view* as it is now; who comes before it changes gets the same."""

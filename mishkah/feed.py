@@ -319,9 +319,10 @@ class Outbox:
             if one.wanted and (resync := one.resync)
         ]
         self._letters = Letters([*notices, *answers])
+        # What its store has not heard of yet is shown from its beginning anyway.
+        self._behind = [one for one in self.listeners if one.wanted and (one.live or one.view)]
         for listener in self.listeners:
             listener.live = False
-        self._behind = [listener for listener in self.listeners if listener.wanted]
         self._wake()
 
     def _add(self, listener: Listener, pieces: Sequence[Piece]) -> None:

@@ -16,7 +16,8 @@ class Listener:
     """A subscription, which is put into the *outbox* of its client.
 
     It is *live* while its store puts every commit into the outbox. One that is not live reads what
-    it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing.
+    it misses from the log, from its *cursor* on, when the outbox has room; -1 has seen nothing. One
+    that is *asking* is about to be sent something by its store: who asks twice hears it twice.
     `told` is the last commit that the client knows of: those of the log after it may be none that
     its view shows. Its store speaks by `signature`. `asked` is what the client wants to
     see, `view` what of it may be seen. One that is *held* shows nothing, until its store has looked

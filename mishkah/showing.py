@@ -74,6 +74,7 @@ class Showing:
         except Refused as refusal:
             self._refuse(listener, refusal, asked.ref)
             return
+        listener.asking = True
         stale = self._stale(asked, view)
         missed = None
         if asked.since is not None and not stale:
@@ -128,8 +129,8 @@ class Showing:
     async def catch_up(self, listener: Listener, *, slow: bool) -> None:
         """Send what a listener that fell behind has missed."""
         view = listener.view
-        listener.asking = False
         if not listener.wanted or listener.live or view is None or not listener.outbox.open:
+            listener.asking = False
             return
         far = slow and not listener.seed and self._is_far(view, listener.cursor)
         missed = None if listener.cursor < 0 or far else await self._read(listener.cursor)
@@ -203,6 +204,7 @@ class Showing:
         )  # fmt: skip
 
     def _send_snapshot(self, listener: Listener, view: View) -> None:
+        listener.asking = False
         snapshot = self._dispatch.snapshot(view, self._state)
         pieces = snapshot.whole() if listener.seed else snapshot.parts()
         listener.outbox.put_snapshot(listener, pieces, snapshot.seq)
@@ -217,6 +219,7 @@ class Showing:
 
     def _send_missed(self, listener: Listener, view: View, missed: list[Commit]) -> None:
         """Send *missed*, which follow the listener's cursor; when that is all, it is live."""
+        listener.asking = False
         as_shown = as_they_were if listener.seed or view.id == WHOLE else without_visits
         pieces: list[Piece] = []
         signature = self._of(view)

@@ -10,6 +10,7 @@ from trio_websocket import ConnectionClosed, HandshakeError, WebSocketConnection
 
 from mishkah.core.errors import RateLimited
 from mishkah.core.frames import Watch
+from mishkah.feed import Stalled
 from mishkah.http.connection import Connection, Handover
 from mishkah.http.crowd import Crowd, Seats, counted, peer_of
 from mishkah.http.gateway import Application, respond
@@ -73,7 +74,13 @@ class Door:
                     now = trio.current_time()
                     for guard in self._inside:
                         if now - guard.heard >= idle and now - guard.asked >= idle:
-                            nursery.start_soon(guard.ping, idle)
+                            nursery.start_soon(self._ping, guard)
+
+    async def _ping(self, guard: Guard) -> None:
+        try:
+            await guard.ping(self._limits.idle)
+        except Stalled:
+            self._limited["stall"] += 1
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve *stream* and close it. Raises nothing but Cancelled."""

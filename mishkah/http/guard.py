@@ -15,6 +15,7 @@ import trio
 from trio_websocket import WebSocketConnection
 
 from mishkah.core.frames import CLOSE, PING, Violation, Watch, close_frame, frame
+from mishkah.feed import Stalled
 from mishkah.http.inlet import Inlet
 from mishkah.http.outlet import Outlet
 from mishkah.http.parting import LINGER
@@ -101,7 +102,11 @@ class Guard(trio.abc.Stream):
         await self._outlet.send_frames(pieces)
 
     async def ping(self, patience: float) -> None:
-        """Ask the peer whether it is there; give the connection up if nothing comes in time."""
+        """Ask the peer whether it is there; give the connection up if nothing comes in time.
+
+        Raises `Stalled` where it does not even take the question, and nobody else may have anything
+        to send; given up too.
+        """
         self.asked = trio.current_time()
         try:
             await self._outlet.send(_PING)
@@ -109,6 +114,9 @@ class Guard(trio.abc.Stream):
             await trio.sleep(patience)
             if self.heard < sent:
                 await trio.aclose_forcefully(self._stream)
+        except Stalled:
+            await trio.aclose_forcefully(self._stream)
+            raise
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             pass  # it has gone by itself
 

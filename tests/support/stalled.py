@@ -58,6 +58,15 @@ class Stalled(trio.abc.HalfCloseableStream):
         said, self._said = self._said, b""
         return said
 
+    def stop(self) -> None:
+        """Read nothing more until `go_on`."""
+        self.capacity, self.reads = len(self.taken), trio.Event()
+
+    def go_on(self) -> None:
+        """Read all there is, and what comes."""
+        self.capacity = 10**9
+        self.reads.set()
+
     def says(self, message: object) -> None:
         """Send one message more."""
         self._said += masked(message)
