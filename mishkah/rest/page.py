@@ -22,6 +22,12 @@ code { direction: ltr; unicode-bidi: isolate; }
 h3 code, td:last-child { overflow-wrap: anywhere; }
 h2 { border-top: 2px solid #8886; margin-top: 3rem; padding-top: 1rem; }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
+@media (max-width: 40rem) {
+  tr, td { display: block; border: 0; }
+  tr { border-bottom: 1px solid #8886; padding: .4rem 0; }
+  td { padding: 0; overflow-wrap: anywhere; }
+  th { display: none; }
+}
 """
 
 _WORDS = {
@@ -126,7 +132,7 @@ def _table(writer: _Writer, told: Shape, name: str) -> str:
             f"<code>{escape(field)}</code>",
             escape(" / ".join(dict.fromkeys(_labels(rules, arabic=writer.arabic)))),
             escape(_kind(rules)),
-            "; ".join(f"<bdi>{escape(r)}</bdi>" for r in _rules(writer, field, rules, needed)),
+            " · ".join(f"<bdi>{escape(r)}</bdi>" for r in _rules(writer, field, rules, needed)),
         )
         for field, rules in shape["properties"].items()
     ]

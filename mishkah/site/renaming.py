@@ -21,7 +21,7 @@ WORLD = frozenset(
     AbortController Array BroadcastChannel Date Error IDBKeyRange Infinity JSON Map Math Number
     Object Promise RegExp Set String TextEncoder TypeError URL Uint32Array WebSocket clearInterval
     clearTimeout crypto encodeURIComponent fetch globalThis indexedDB performance queueMicrotask
-    requestAnimationFrame setInterval setTimeout undefined
+    requestAnimationFrame setInterval setTimeout
     """,
     )
 )

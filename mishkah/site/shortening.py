@@ -5,7 +5,12 @@ from collections.abc import Sequence
 
 _NUMBER = re.compile(r"\d[\d_]*")
 _CONSTANT = re.compile(r"[A-Z][A-Z_]+")
-_SHORTER = {"true": ("!", "0"), "false": ("!", "1"), "const": ("let",)}
+_SHORTER = {
+    "true": ("!", "0"),
+    "false": ("!", "1"),
+    "undefined": ("void", "0"),
+    "const": ("let",),
+}
 """Nothing is assigned to a constant: its author's tools have seen to that."""
 
 

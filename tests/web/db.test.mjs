@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { delta, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
-import { connect, crash, device, kept, open, till } from "./tills.mjs";
+import { connect, crash, createPosDb, device, kept, open, till } from "./tills.mjs";
 
 const writes = (socket) => socket.sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
 
@@ -237,6 +237,30 @@ test("a question that is too large for the server is refused", async () => {
   const asked = db.query("item", { where: ["id", "in", Array(200).fill("x")] });
   assert.equal(await Promise.race([asked.catch((no) => no.code), quiet(500)]), "TOO_LARGE");
   assert.equal(await asked.saved, false);
+});
+
+test("what a newcomer does wrong is refused by its name, and never done by half", async () => {
+  await assert.rejects(createPosDb({ branch: "b", moduleId: "m" }), /branchId/);
+  const db = await till();
+  await connect({ items: [{ id: "a", n: 1 }] });
+  await assert.rejects(db.update("item", { n: 2 }), /item.*id/);
+  await assert.rejects(db.update("item", undefined, { n: 2 }), /item.*id/);
+  await assert.rejects(db.delete("item", null), /item.*id/);
+  await assert.rejects(db.update("item", db.get("item", "a"), { n: 2 }), /option n/);
+  await assert.rejects(db.insert("item", { id: "b" }, { bsae: true }), /option bsae/);
+  await assert.rejects(db.transaction(async (tx) => tx.insert("item", { id: "c" })), /wait/);
+  await assert.rejects(db.transaction((tx) => tx.insrt("item", {})), TypeError);
+  assert.deepEqual([db.pending, db.list("item")], [0, [{ id: "a", n: 1 }]]);
+});
+
+test("what is added to a row is added, wherever it is said", async () => {
+  const db = await till();
+  const socket = await connect({ items: [{ id: "a", n: 1 }] });
+  db.update("item", db.get("item", "a"), null, { add: { n: 1 } });
+  db.update("item", { id: "a" }, { add: { n: 2 } });
+  await db.transaction((tx) => tx.update("item", { id: "a" }, null, { add: { n: 4 } })).saved;
+  const added = socket.sent.flatMap((one) => one.ops ?? [one]).filter(({ add }) => add).map(({ add }) => add.n);
+  assert.deepEqual([added, db.get("item", "a").n], [[1, 2, 4], 8]);
 });
 
 test("no options are as good as none", async () => {

@@ -124,11 +124,11 @@ test("only a connection that served makes the waits short again", async (t) => {
   assert.equal(link.attempts, 0);
 });
 
-test("4401 asks for the token anew, and the status is told by its code", async (t) => {
+test("a refused token is asked for anew, and the status is told by its code", async (t) => {
   const asked = [];
   const { machine, link, pass } = linked(t, (again) => asked.push(again) && "t");
   const socket = await greeted(link);
-  socket.drop(4401, "AUTH_EXPIRED");
+  socket.say({ type: "ERROR", code: "AUTH_EXPIRED", error: "over" });
   assert.equal(machine.failure.code, "AUTH_EXPIRED");
   pass(250);
   FakeWebSocket.last.accept();

@@ -45,6 +45,30 @@ test("what waits on the device is not read over and over", async (t) => {
   assert.deepEqual([db.pending, device.whole], [1, before]);
 });
 
+test("who is forgotten leaves no write that was answered", async () => {
+  const db = await till();
+  const socket = await connect({ user: "amal" });
+  await quiet(60);
+  const write = db.insert("item", { id: "a" });
+  await write.saved;
+  socket.say({ type: "ACK", ref: write.ref, seq: 2, rows: [{ id: "a" }] });
+  await write;
+  await db.close({ forget: true });
+  assert.deepEqual(kept("outbox"), []);
+});
+
+test("a page whose token has run out waits for the newer one", async () => {
+  const db = await till({ token: (again) => (again ? "good" : "bad") });
+  FakeWebSocket.last.accept();
+  await quiet();
+  const ready = db.ready();
+  FakeWebSocket.last.say({ type: "ERROR", code: "AUTH_REQUIRED", error: "no" });
+  await quiet(400);
+  const socket = await connect({ user: "amal" });
+  await ready;
+  assert.equal(socket.sent[0].token, "good");
+});
+
 test("who goes on after all was cleared says what the device is called", async () => {
   const one = await till({ user: "" });
   const first = await connect();

@@ -139,7 +139,7 @@ def test_names_are_short_and_properties_what_they_were(source: str, made: str) -
     ("source", "made"),
     [
         ("const LONG_MS = 5_000; f(LONG_MS, 250, 10_001, 0.5);", "f(5e3,250,10001,0.5);"),
-        ("f(true, { it: false });", "f(!0,{it:!1});"),
+        ("f(true, { it: false }, undefined);", "f(!0,{it:!1},void 0);"),
         ("const one = 1; const two = one; { f(two); }", "let A=1,B=A;{f(B)}"),
         ("f(() => { const a = 1; g(a); const b = 2; });", "f(()=>{let a=1;g(a);let b=2});"),
         ("f((a, b) => { const c = /** @type {any} */ (a); if (b) return (c); });",

@@ -5,7 +5,7 @@ import { afterEach, beforeEach } from "node:test";
 import { FakeIndexedDB, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
 
 // The modules, or what pages load of them.
-const { createPosDb } = await import(process.env.CLIENT ?? "../../mishkah/web/client/mishkah.js");
+export const { createPosDb } = await import(process.env.CLIENT ?? "../../mishkah/web/client/mishkah.js");
 
 export const open = [];
 export let device;

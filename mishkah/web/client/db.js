@@ -29,9 +29,12 @@ export class Db {
   /** @type {Listeners} */
   #listeners;
   #away = new AbortController();
+  /** Whether a token was asked for in place of one that was refused. */
+  #again = false;
 
   /** @param {import("./mishkah.js").Options} options */
   constructor({ branchId, moduleId, token, tables, outbox = true, url, user, lang = "en" }) {
+    if (!branchId || !moduleId) throw new TypeError("branchId and moduleId are needed");
     // Nothing else of a URL is used: names and tokens would end up in logs.
     const { origin, pathname } = new URL(url ?? new URL("/", import.meta.url), globalThis.location?.href);
     const http = origin.replace(/^ws/, "http");
@@ -65,7 +68,9 @@ export class Db {
   /** Wait until there are rows to show. */
   async ready() {
     while (!this.cursor) {
-      if (this.machine.failure) throw this.machine.failure;
+      const { failure, state } = this.machine;
+      // A function may have a newer token.
+      if (failure && (typeof this.token !== "function" || (this.#again && state === "refused"))) throw failure;
       await this.#move();
     }
   }
@@ -140,27 +145,27 @@ export class Db {
   #make = {
     insert: (table, data) => ({ type: "INSERT", table, data }),
     update: (table, row, changes, how) => {
-      const id = this.#idOf(table, row);
+      const id = this.#named(table, row);
       if (id === row) return { type: "UPDATE", table, id, changes: changes ?? {}, add: how?.add };
       const { [this.machine.screen.replica.keyOf(table)]: _, ...rest } = row;
-      return this.#make.update(table, id, rest, changes);
+      return this.#make.update(table, id, rest, changes ?? how);
     },
-    delete: (table, row) => ({ type: "DELETE", table, id: this.#idOf(table, row) }),
+    delete: (table, row) => ({ type: "DELETE", table, id: this.#named(table, row) }),
   };
 
   /** @param {string} table @param {Row} data @param {How} [how] */
   insert(table, data, how) {
-    return this.#do(this.#make.insert(table, data), how);
+    return this.#do(() => this.#make.insert(table, data), how);
   }
 
   /** @param {string} table @param {any} row or its id @param {any} [changes] @param {How} [how] */
   update(table, row, changes, how) {
-    return this.#do(this.#make.update(table, row, changes, how), typeof row === "object" ? changes : how);
+    return this.#do(() => this.#make.update(table, row, changes, how), (typeof row === "object" && changes) || how);
   }
 
   /** @param {string} table @param {any} row or its id @param {How} [how] */
   delete(table, row, how) {
-    return this.#do(this.#make.delete(table, row), how);
+    return this.#do(() => this.#make.delete(table, row), how);
   }
 
   /** @param {string} table @param {Row} row @param {How} [how] */
@@ -170,11 +175,14 @@ export class Db {
 
   /** @param {any} asked its operations, or what makes them of what it is given @param {How} [how] */
   transaction(asked, how) {
-    /** @type {any} */
-    const [ops, tx] = [[], {}];
-    for (const [name, make] of Object.entries(this.#make)) tx[name] = (/** @type {any[]} */ ...given) => ops.push(make(...given));
-    if (typeof asked === "function") asked(tx);
-    return this.#do({ type: "TRANSACTION", ops: typeof asked === "function" ? ops : asked }, how);
+    return this.#do(() => {
+      /** @type {any} */
+      const [ops, tx] = [[], {}];
+      for (const [name, make] of Object.entries(this.#make)) tx[name] = (/** @type {any[]} */ ...given) => ops.push(make(...given));
+      // What it does after waiting would be in no transaction.
+      if (typeof asked === "function" && asked(tx)?.then) throw new TypeError("a transaction can't wait");
+      return { type: "TRANSACTION", ops: typeof asked === "function" ? ops : asked };
+    }, how);
   }
 
   /** @param {string} table @param {string} field */
@@ -203,7 +211,7 @@ export class Db {
       command,
       error: Refused.from(error),
       // Whoever sends it again has seen what it was refused for.
-      send: ({ base, epoch, ...edited } = command) => this.#do(edited, { ref, base: !!base }),
+      send: ({ base, epoch, ...edited } = command) => this.#do(() => edited, { ref, base: !!base }),
       discard: () => this.shelf.discard(ref),
     };
   }
@@ -245,14 +253,22 @@ export class Db {
 
   /** @param {string} table @param {any} row */
   #idOf(table, row) {
-    return typeof row === "object" ? row[this.machine.screen.replica.keyOf(table)] : row;
+    return typeof row === "object" ? row?.[this.machine.screen.replica.keyOf(table)] : row;
   }
 
-  /** @param {Command} command @param {How | null} [how]
+  /** @param {string} table @param {any} row */
+  #named(table, row) {
+    const id = this.#idOf(table, row);
+    if (typeof id !== "string") throw new TypeError(`${table}: the id is missing`);
+    return id;
+  }
+
+  /** @param {() => Command} make what is asked @param {How | null} [how]
    * @returns {Promise<any> & {ref: string, saved: Promise<boolean>}} */
-  #do(command, how) {
+  #do(make, how) {
     const { machine, shelf } = this;
-    const { ref = newRef(), base } = how ?? {};
+    /** @type {any} */
+    const { ref = newRef(), base, add, ...rest } = how ?? {};
     let saved = Promise.resolve(false);
     /** @type {Promise<any>} */
     const answer = new Promise((resolve, reject) => {
@@ -261,8 +277,9 @@ export class Db {
       if (!ref || bytes(ref) > 128 || CONTROL.test(ref) || machine.outbox.has(ref)) {
         throw new Error("a ref has 1 to 128 bytes, and is not waiting already");
       }
-      const { seq, epoch } = (base === true ? this.cursor : base) || {};
-      const asked = plain({ ...command, base: seq, epoch });
+      for (const name in rest) throw new TypeError(`there is no option ${name}`);
+      const { seq, epoch } = (base?.epoch ? base : base && this.cursor) || {};
+      const asked = plain({ ...make(), base: seq, epoch });
       // Rules that may be others now are not judged by.
       const known = machine.greeted && (machine.rulesChanged || this.asking.learning) ? null : shelf.schema;
       const no = known && judge(known, opsOf(asked), !!asked.ops, (table, id) => machine.screen.row(table, id));
@@ -291,7 +308,7 @@ export class Db {
 
   /** Ask what is only of use to this page. @param {Command} command @returns {Promise<any>} */
   #ask(command) {
-    const asked = this.#do(command);
+    const asked = this.#do(() => command);
     const { outbox } = this.machine;
     setTimeout(() => {
       const errand = outbox.get(asked.ref);
@@ -320,7 +337,9 @@ export class Db {
 
   /** @param {boolean} again */
   async #credentials(again) {
-    return typeof this.token === "function" ? this.token(again) : this.token;
+    const token = typeof this.token === "function" ? await this.token(again) : this.token;
+    this.#again ||= again;
+    return token;
   }
 
   /** Tell everybody what is new. */

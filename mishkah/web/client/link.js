@@ -67,9 +67,7 @@ export class Link {
     const mine = (/** @type {() => unknown} */ act) => this.#socket === socket && act();
     socket.onopen = () => mine(() => this.hello());
     socket.onmessage = ({ data }) => mine(() => this.#hear(data));
-    socket.onclose = ({ code, reason }) => {
-      mine(() => this.#cut(code === 4401 ? reason || "AUTH_REQUIRED" : ""));
-    };
+    socket.onclose = () => mine(() => this.#cut());
   }
 
   /** Say who we are: on a new connection, or again. */
@@ -142,7 +140,7 @@ export class Link {
     socket?.close();
     this.lost = code;
     this.attempts += 1;
-    machine.cut(code);
+    machine.cut();
     const { retryMs } = machine;
     machine.retryMs = null;
     this.#await(wait ?? delay(this.attempts, retryMs, Math.random()), () => this.open());

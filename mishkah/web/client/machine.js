@@ -4,15 +4,13 @@ import { isWrite, opsOf } from "./commands.js";
 import { Refused } from "./refused.js";
 import { Screen } from "./screen.js";
 import { alike, bytes } from "./values.js";
-import { SIGN_IN, TOO_LARGE } from "./words.js";
+import { TOO_LARGE } from "./words.js";
 
 /** @typedef {import("./types.js").Errand} Errand */
 /** @typedef {import("./types.js").Answer} Answer */
 
 /** Codes that speak of the moment, not of the command: it is sent again later, in its order. */
 const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"];
-/** Codes that speak of who asks, not of the command. */
-export const WHO = ["AUTH_REQUIRED", "AUTH_EXPIRED"];
 
 /** The connection is of no use any more; another may be. `code` says what the server said. */
 export class Lost {
@@ -160,10 +158,8 @@ export class Machine {
     this.outgoing.push(JSON.stringify({ type: "HELLO", v: 1, client: this.client, token }));
   }
 
-  /** Note that the connection is gone. All without an answer will be sent again.
-   * @param {string} [code] why, where we were told */
-  cut(code = "") {
-    if (WHO.includes(code)) this.failure ??= new Refused(code, SIGN_IN);
+  /** Note that the connection is gone. All without an answer will be sent again. */
+  cut() {
     this.connections += 1;
     this.state = this.failure ? "refused" : "waiting";
     this.greeted = false;
@@ -275,7 +271,7 @@ export class Machine {
     }
     if (LATER.includes(code)) throw new Lost(code);
     const refusal = Refused.from(said);
-    if (WHO.includes(code) || !this.greeted || (ref && ref === this.#subscribing)) {
+    if (code.startsWith("AUTH") || !this.greeted || (ref && ref === this.#subscribing)) {
       this.failure = refusal;
       throw new Lost(code);
     }

@@ -107,7 +107,7 @@ export type Rejected = {
 export type Filter<T> = Partial<T> | ((row: T) => boolean);
 export type Transaction<T> = {
     insert<K extends keyof T & string>(table: K, data: NewOf<T, K>): void;
-    update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | null, how?: How): void;
+    update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | How | null, how?: How): void;
     delete<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>): void;
 };
 export type Question = {
@@ -225,7 +225,7 @@ export type OnEvent = {
  * @template T
  * @typedef {{
  *   insert<K extends keyof T & string>(table: K, data: NewOf<T, K>): void,
- *   update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | null, how?: How): void,
+ *   update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | How | null, how?: How): void,
  *   delete<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>): void,
  * }} Transaction
  */

@@ -67,7 +67,7 @@ import { Db } from "./db.js";
  * @template T
  * @typedef {{
  *   insert<K extends keyof T & string>(table: K, data: NewOf<T, K>): void,
- *   update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | null, how?: How): void,
+ *   update<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>, changes?: ChangesOf<T, K> | How | null, how?: How): void,
  *   delete<K extends keyof T & string>(table: K, id: string | Partial<RowOf<T, K>>): void,
  * }} Transaction
  */

@@ -275,6 +275,7 @@ export class Shelf {
 
   /** Forget the rows of who is here, and who that is. Writes without an answer stay. */
   async forget() {
+    await this.#try(() => this.storage.remove("outbox", [...this.#done]));
     await this.#try(() => this.storage.drop(this.#view()));
     await this.note(this.shown, undefined);
   }
@@ -305,4 +306,4 @@ export class Shelf {
 }
 
 /** Names a token without holding it. @param {string} token */
-const digest = (token) => [...token].reduce((sum, char) => (Math.imul(sum, 31) + char.charCodeAt(0)) | 0, 7);
+const digest = (token) => [...token].reduce((sum, char) => (sum * 31 + char.charCodeAt(0)) | 0, 7);

@@ -4,7 +4,6 @@
 const t = (en, ar) => ({ en, ar });
 
 export const TOO_LARGE = t("This message is too large", "هذه الرسالة أكبر من الحد المسموح");
-export const SIGN_IN = t("Sign in again", "سجّل الدخول من جديد");
 
 const CONNECTING = t("Connecting", "جارٍ الاتصال");
 
