@@ -1,7 +1,7 @@
 """Sockets with several views that fall behind: each commit is heard once, and in its order."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +56,36 @@ class SlowDepot(FaultyJournals):
         journal.commits, journal.append = read, write
 
 
+Beside = Callable[[int], AbstractAsyncContextManager[tuple[Client, Stalled, SlowDepot]]]
+
+
+@pytest.fixture
+def beside_a_depot(tmp_path: Path, late: Late) -> Beside:
+    """Return a function: commits of the depot → who writes, a client that sees the shop, its disks.
+
+    Together they are a context.
+    """
+    branches = {"branches": {"shop": {"modules": ["m"]}, "depot": {"modules": ["m"]}}}
+    data = write_installation(tmp_path, {"item": {"fields": FIELDS}}, branches=branches)
+    slow = late([HELLO, {"type": "SUBSCRIBE", **SHOP}], 10**9)
+    return lambda commits: _beside(data, slow, commits)
+
+
 @asynccontextmanager
-async def beside_a_depot(
-    late: Stalled, data: Path, journals: SlowDepot, commits: int
-) -> AsyncIterator[Client]:
-    """Serve *late*, which sees the shop; the depot has so many commits. Give who writes."""
+async def _beside(
+    data: Path, slow: Stalled, commits: int
+) -> AsyncIterator[tuple[Client, Stalled, SlowDepot]]:
+    journals = SlowDepot()
     async with (
         open_test_house(data, journals=journals, limits=SMALL) as house,
         house.v1("a") as till,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(house.house.serve, late)
+        nursery.start_soon(house.house.serve, slow)
         for n in range(commits):
             await till.ask({**insert(f"i{n}", n, name="x" * 300), **DEPOT})
         await trio.sleep(1)
-        yield till
+        yield till, slow, journals
         nursery.cancel_scope.cancel()
 
 
@@ -84,12 +99,6 @@ async def fall_behind(till: Client, late: Stalled) -> None:
 def seqs(late: Stalled, branch: str) -> list[int]:
     told = late.messages()
     return [one["seq"] for one in told if one["type"] == "DELTA" and one["branch"] == branch]
-
-
-@pytest.fixture
-def two_stores(tmp_path: Path) -> Path:
-    branches = {"branches": {"shop": {"modules": ["m"]}, "depot": {"modules": ["m"]}}}
-    return write_installation(tmp_path, {"item": {"fields": FIELDS}}, branches=branches)
 
 
 async def test_a_view_that_had_nothing_new_is_told_once_what_comes(
@@ -111,10 +120,9 @@ async def test_a_view_that_had_nothing_new_is_told_once_what_comes(
 
 
 async def test_a_subscription_that_waits_for_its_store_is_begun_once(
-    autojump_clock: MockClock, two_stores: Path, late: Late
+    autojump_clock: MockClock, beside_a_depot: Beside
 ) -> None:
-    slow, journals = late([HELLO, {"type": "SUBSCRIBE", **SHOP}], 10**9), SlowDepot()
-    async with beside_a_depot(slow, two_stores, journals, 2500) as till:
+    async with beside_a_depot(2500) as (till, slow, journals):
         journals.append = 0.5
         await till.send({**insert("d", "d"), **DEPOT})  # the depot is at work
         await trio.sleep(0.01)
@@ -127,10 +135,9 @@ async def test_a_subscription_that_waits_for_its_store_is_begun_once(
 
 
 async def test_what_is_being_read_from_the_log_is_not_asked_for_again(
-    autojump_clock: MockClock, two_stores: Path, late: Late
+    autojump_clock: MockClock, beside_a_depot: Beside
 ) -> None:
-    slow, journals = late([HELLO, {"type": "SUBSCRIBE", **SHOP}], 10**9), SlowDepot()
-    async with beside_a_depot(slow, two_stores, journals, 5000) as till:
+    async with beside_a_depot(5000) as (till, slow, journals):
         journals.read = 1.0
         slow.says(BEHIND)
         await trio.sleep(1.3)  # its first commits are there, the next are being read
