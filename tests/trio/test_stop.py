@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from support.talking import insert
 from trio.testing import MockClock
 
 from mishkah.house import STOP_SECONDS
@@ -27,6 +28,23 @@ async def test_stopping_finishes_what_was_received_and_closes_1001(
         assert await till.close_code() == 1001
     (kept,) = journals.kept.values()
     assert len(kept.history) == 101
+
+
+async def test_what_was_received_is_finished_where_its_store_has_no_room_for_it_yet(
+    autojump_clock: MockClock, data: Path
+) -> None:
+    journals, answered = FaultyJournals(), []
+    async with open_test_house(data, journals=journals) as house, house.v1("c") as till:
+        journals.seconds = 1.0
+        for n in range(900):
+            await till.send(insert(f"i{n}", n))
+        await trio.sleep(0.5)
+        (outbox,) = house.house.outboxes
+        house.house.stop()
+        while (said := await till.receive())["type"] != "GOAWAY":
+            answered.append(said["ref"])
+        assert 0 < outbox.received < 900, "its store has no room for all"
+        assert answered == list(range(outbox.received))
 
 
 async def test_nobody_comes_in_while_stopping(autojump_clock: MockClock, data: Path) -> None:
