@@ -16,7 +16,7 @@ OURS = frozenset(
         """
     again ahead answer api apply asking begin blank build channel check complete connections covers
     cut done draw drawSoon drop dropHalves emit emitNew failure fill gather greeted head hear heard
-    hello keep keeps kept keyOf late lead leads learn learning link load lost machine mine moved
+    hello keep keeps keyOf late lead leads learn learning link load lost machine mine moved
     newRef note noted onTime onWelcome outgoing over overlay owe park parked picture replica reset
     retryMs rulesChanged saveSoon say schema screen sent settle settled shelf show shown shows stop
     store takeOff tabs tend told unsaved wake writes
