@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 from support.browsing import Tab
+from support.guarded import PASSWORD, command
 from support.server import Server, copy_sample
 from support.wire import Wire
 
@@ -106,6 +107,13 @@ def serve(wire: Wire) -> Iterator[Callable[..., Server]]:
 def restaurant(tmp_path: Path) -> Path:
     """The sample installation, with a page to begin with."""
     return with_page(copy_sample(tmp_path / "data"))
+
+
+@pytest.fixture
+def guarded(restaurant: Path) -> Path:
+    """The restaurant with access control, and with Mona, who owns it."""
+    command(restaurant, "init", "--user", "mona", "--password-stdin", told=f"{PASSWORD}\n")
+    return restaurant
 
 
 def with_page(data: Path) -> Path:

@@ -1,7 +1,6 @@
 """A plain LAN without TLS: browsers have no locks, no random UUIDs and no service workers there."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,27 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext
 from support.browsing import Tab
+from support.guarded import command, sign_in
 from support.selling import order, paid, write
-from support.server import COMMAND, Server
+from support.server import Server
 from support.wire import Wire
 
 Serve = Callable[..., Server]
 OpenTab = Callable[..., Tab]
-PASSWORD = "two words of mona"
-
-
-def command(data: Path, *words: str, told: str = "") -> str:
-    done = subprocess.run(
-        [COMMAND, *words, "--data", data], input=told, text=True, capture_output=True, check=True
-    )
-    return done.stdout
-
-
-@pytest.fixture
-def guarded(restaurant: Path) -> Path:
-    """The restaurant with access control, and with Mona, who owns it."""
-    command(restaurant, "init", "--user", "mona", "--password-stdin", told=f"{PASSWORD}\n")
-    return restaurant
 
 
 def token_of(data: Path, *roles: str) -> str:
@@ -93,10 +78,7 @@ def test_who_signs_in_on_the_first_page_needs_no_token(
 ) -> None:
     serve(guarded, "--allow-host", "shop.lan")
     till = tab(at=lan + "sign-in")
-    form = till.page.locator("form").first
-    form.locator("input").nth(0).fill("mona")
-    form.locator("input[type=password]").fill(PASSWORD)
-    form.locator("button").click()
+    sign_in(till.page)
     till.page.wait_for_url(lan)
     till.open("dar", "pos")
     assert till.run("db.status.user") == "mona"

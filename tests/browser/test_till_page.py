@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Error, Page, expect
 from support.browsing import Tab
+from support.guarded import sign_in
 from support.selling import rows
 from support.server import Server
 from support.wire import Wire
@@ -72,6 +73,19 @@ def test_it_sells_and_reloads_while_the_server_is_dead(
     expect(page.locator("#status")).to_contain_text("كل شيء مُرسل")
     assert sorted(order["total"] for order in till_orders(server)) == [25, 50, 75]
     assert not till.troubles
+
+
+def test_who_is_not_signed_in_comes_back_from_there(
+    serve: Serve, guarded: Path, shop: Path, tab: OpenTab, url: str
+) -> None:
+    serve(guarded)
+    page = tab(at=url + "till.html").page
+    page.wait_for_url(url + "sign-in?next=/till.html")
+    sign_in(page)
+    page.wait_for_url(url + "till.html")
+    sell(page)
+    expect(page.locator("#orders li")).to_contain_text(re.compile("INV-"))
+    expect(page.locator("#shop")).not_to_be_empty()
 
 
 def test_a_new_version_of_the_page_counts_at_the_next_load(
