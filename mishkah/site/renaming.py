@@ -8,34 +8,32 @@ listed here. What is missing in the list is nowhere to be found when the script 
 for each name.
 """
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import product
 from string import ascii_lowercase, ascii_uppercase
 
-WORLD = frozenset(
-    re.findall(
-        r"\w+",
-        """
+
+def listed(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+WORLD = listed(
+    """
     AbortController Array BroadcastChannel Date Error IDBKeyRange Infinity JSON Map Math Number
     Object Promise RegExp Set String TextEncoder TypeError URL Uint32Array WebSocket clearInterval
     clearTimeout crypto encodeURIComponent fetch globalThis indexedDB performance queueMicrotask
     requestAnimationFrame setInterval setTimeout
-    """,
-    )
+    """
 )
 """What the browser client has from the language and the browser."""
 
-WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        """
+WORDS = listed(
+    """
     as async await break case catch class const continue default delete do else export extends
     false finally for from function get if import in instanceof let new null of return set static
     super switch this throw true try typeof var void while with yield
-    """,
-    )
+    """
 )
 _NAME = "name"
 _BOTH = "both"
@@ -74,7 +72,7 @@ def _declared(tokens: Sequence[str], roles: Sequence[str]) -> dict[str, str]:
         exported = text == "export" or (exported and text not in ("{", ";"))
         if not depth and before in ("const", "let", "function", "class"):
             ours[text] = exported or text in both
-    free = (one for one in letters(ascii_uppercase) if one not in names)
+    free = letters(ascii_uppercase, names)
     some = (name for name, _ in names.most_common() if name in ours)
     return {name: name if ours[name] else next(free) for name in some}
 
@@ -89,15 +87,16 @@ def _short_names(
     both = {text for text, role in zip(tokens, roles, strict=True) if role == _BOTH}
     ours = [one for one in names if len(one) > 1 and one not in {*declared, *WORLD, *both}]
     stay = {*names, *WORDS}.difference(ours)
-    free = (one for one in letters(ascii_lowercase) if one not in stay)
+    free = letters(ascii_lowercase, stay)
     return dict(zip(ours, free, strict=False))
 
 
-def letters(alphabet: str) -> Iterator[str]:
-    """Yield names of one letter, and then of two."""
-    yield from alphabet
-    for both in product(alphabet, ascii_lowercase):
-        yield "".join(both)
+def letters(alphabet: str, taken: Container[str] = ()) -> Iterator[str]:
+    """Yield names of one letter, and then of two, but for those that are *taken*."""
+    for size in (1, 2):
+        for name in map("".join, product(alphabet, *[ascii_lowercase] * (size - 1))):
+            if name not in taken:
+                yield name
 
 
 def _parts(tokens: Sequence[str]) -> Iterator[tuple[int, int]]:

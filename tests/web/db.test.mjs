@@ -2,9 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { delta, FakeWebSocket, quiet, snapshot, welcome } from "./fakes.mjs";
-import { connect, crash, createPosDb, device, kept, open, till } from "./tills.mjs";
-
-const writes = (socket) => socket.sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
+import { connect, crash, createPosDb, device, kept, open, till, writes } from "./tills.mjs";
 
 test("a write is on the device before it is sent", async () => {
   const db = await till();

@@ -4,6 +4,15 @@ import { test } from "node:test";
 import { delta, FakeWebSocket, quiet } from "./fakes.mjs";
 import { connect, crash, kept, open, sold, tick, till } from "./tills.mjs";
 
+/** Two tabs that are let in, and the server's end of each. */
+async function pair(options) {
+  const [one, two] = [await till(options), await till(options)];
+  const [first, second] = FakeWebSocket.opened;
+  await connect({ socket: first });
+  await connect({ socket: second });
+  return { one, two, first, second };
+}
+
 test("two tabs share one outbox: each shows the other's sale, and no third name appears", async () => {
   const one = await till();
   const two = await till();
@@ -27,13 +36,9 @@ test("what a tab has left is found though it could not tell of it", async (t) =>
   const Channel = globalThis.BroadcastChannel;
   delete globalThis.BroadcastChannel;
   try {
-    await till();
-    await till();
-    const [first, second] = FakeWebSocket.opened;
-    await connect({ socket: first });
-    await connect({ socket: second });
+    const { one, first, second } = await pair();
     first.drop();
-    const write = open[0].insert("item", { id: "a" });
+    const write = one.insert("item", { id: "a" });
     await write.saved;
     await open.shift().close();
     await tick(t);
@@ -46,10 +51,7 @@ test("what a tab has left is found though it could not tell of it", async (t) =>
 
 test("a sale of another tab that is done stays on the screen until the rows have it", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  const [one, two] = [await till({ user: "" }), await till({ user: "" })];
-  const [first, second] = FakeWebSocket.opened;
-  await connect({ socket: first });
-  await connect({ socket: second });
+  const { one, two, first, second } = await pair({ user: "" });
   await quiet(60);
   second.drop();
   const write = one.insert("item", { id: "a" });
@@ -66,13 +68,9 @@ test("a sale of another tab that is done stays on the screen until the rows have
 
 test("a write of a tab that is gone leaves the device when the rows of another have it", async (t) => {
   t.mock.timers.enable({ apis: ["setInterval"] });
-  await till({ user: "" });
-  await till({ user: "" });
-  const [first, second] = FakeWebSocket.opened;
-  await connect({ socket: first });
-  await connect({ socket: second });
+  const { one, first, second } = await pair({ user: "" });
   const { client } = first.sent[0];
-  const write = open[0].insert("item", { id: "a" });
+  const write = one.insert("item", { id: "a" });
   await write.saved;
   await crash(1);
   second.say(delta(2, "INSERT", "a", { id: "a" }, { by: { client, ref: write.ref } }));
@@ -83,10 +81,7 @@ test("a write of a tab that is gone leaves the device when the rows of another h
 
 // What pages load shows nobody what it knows.
 test("what is known of other tabs' writes is forgotten with them", { skip: !!process.env.CLIENT }, async () => {
-  const [one, two] = [await till({ user: "" }), await till({ user: "" })];
-  const [first, second] = FakeWebSocket.opened;
-  await connect({ socket: first });
-  await connect({ socket: second });
+  const { one, two, first, second } = await pair({ user: "" });
   const by = { client: first.sent[0].client, ref: "of a third tab" };
   for (const socket of [first, second]) socket.say(delta(2, "INSERT", "a", { id: "a" }, { by }));
   assert.deepEqual([one.machine.done.size, two.machine.done.size], [1, 1]);

@@ -38,8 +38,9 @@ export async function connect({ user, items = [], seq = 1, socket = FakeWebSocke
   return socket;
 }
 
-/** The writes of rows that were sent, by their names. */
-export const sold = ({ sent }) => sent.filter(({ type }) => type === "INSERT" || type === "UPDATE").map(({ ref }) => ref);
+/** The writes of rows that were sent, and what they are called. */
+export const writes = ({ sent }) => sent.filter(({ type }) => type === "INSERT" || type === "UPDATE");
+export const sold = (socket) => writes(socket).map(({ ref }) => ref);
 
 export const kept = (name) => [...(device.stores(device.names()[0])?.[name].rows.values() ?? [])].map(({ value }) => value);
 

@@ -4,7 +4,7 @@ import { Asking } from "./asking.js";
 import { isWrite, newRef, opsOf, plain } from "./commands.js";
 import { Link } from "./link.js";
 import { Listeners } from "./listeners.js";
-import { Machine } from "./machine.js";
+import { asksWho, Machine } from "./machine.js";
 import { attend } from "./page.js";
 import { Refused } from "./refused.js";
 import { blank, CONTROL, judge } from "./rules.js";
@@ -122,7 +122,7 @@ export class Db {
   get status() {
     const { failure, state: now } = this.machine;
     const { state: storage, others, user } = this.shelf;
-    const out = failure && (failure.code.startsWith("AUTH") ? "signed out" : "refused");
+    const out = failure && (asksWho(failure.code) ? "signed out" : "refused");
     const away = now === "waiting" && globalThis.navigator?.onLine === false && "offline";
     const state = this.#now || out || away || now;
     const code = failure?.code ?? this.link.lost;

@@ -2,7 +2,7 @@
 //
 // Only time that passes counts here, never what the clock shows.
 
-import { Lost } from "./machine.js";
+import { asksWho, Lost } from "./machine.js";
 
 /** Until a connection is welcomed: portals of hotels open sockets too, and say nothing. */
 const WELCOME_MS = 10_000;
@@ -74,7 +74,7 @@ export class Link {
   async hello() {
     const socket = this.#socket;
     try {
-      const token = await this.token(this.lost.startsWith("AUTH"));
+      const token = await this.token(asksWho(this.lost));
       if (socket !== this.#socket) return;
       this.machine.hello(/** @type {string | undefined} */ (token));
       this.wake();

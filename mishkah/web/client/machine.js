@@ -12,6 +12,9 @@ import { TOO_LARGE } from "./words.js";
 /** Codes that speak of the moment, not of the command: it is sent again later, in its order. */
 const LATER = ["STORE_FAILED", "BUSY", "RATE_LIMITED", "GOING_AWAY"];
 
+/** Whether a code speaks of who asks, not of the command. @param {string} code */
+export const asksWho = (code) => code.startsWith("AUTH");
+
 /** The connection is of no use any more; another may be. `code` says what the server said. */
 export class Lost {
   constructor(code = "") {
@@ -271,7 +274,7 @@ export class Machine {
     }
     if (LATER.includes(code)) throw new Lost(code);
     const refusal = Refused.from(said);
-    if (code.startsWith("AUTH") || !this.greeted || (ref && ref === this.#subscribing)) {
+    if (asksWho(code) || !this.greeted || (ref && ref === this.#subscribing)) {
       this.failure = refusal;
       throw new Lost(code);
     }
